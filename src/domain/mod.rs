@@ -1,0 +1,10 @@
+//! Pure rules: money, ids, the clock, what an invoice's numbers mean, who asks. No I/O.
+
+pub mod bill;
+pub mod clock;
+pub mod decimal;
+pub mod ids;
+pub mod invoice;
+pub mod link;
+pub mod money;
+pub mod viewer;
