@@ -3,3 +3,8 @@
 //! The layers and what each may import stand in `ARCHITECTURE.md`; `tests/it/architecture.rs` holds the code to it.
 
 pub mod domain;
+pub mod gate;
+pub mod graphql;
+pub mod links;
+pub mod loaders;
+pub mod store;

@@ -8,6 +8,7 @@ use crate::{
     InvoiceType, Json, Minor, OriginKind, RentalId, SourceSystem, SubscriptionId, TaxMode, TenantId,
 };
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoices")]
 pub struct Model {

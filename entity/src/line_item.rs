@@ -7,6 +7,7 @@ use crate::{
     RentalId, SubscriptionId, TenantId,
 };
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a column")]
 #[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoice_line_items")]
 pub struct Model {

@@ -4,6 +4,7 @@ pub mod bill;
 pub mod clock;
 pub mod decimal;
 pub mod ids;
+pub mod integrity;
 pub mod invoice;
 pub mod link;
 pub mod money;

@@ -17,7 +17,7 @@ export function createFetcher({ endpoint, demo, token, onAnswer }) {
     if (demo) headers['X-Debug'] = '1';
 
     const started = performance.now();
-    const response = await fetch(endpoint, { method: 'POST', headers, body: JSON.stringify(operation) });
+    const response = await fetch(endpoint, { method: 'POST', headers, body: JSON.stringify(named(operation)) });
     const text = await response.text();
     const duration_ms = performance.now() - started;
 
@@ -27,6 +27,12 @@ export function createFetcher({ endpoint, demo, token, onAnswer }) {
     }
     return answer;
   };
+}
+
+/** GraphiQL learns an operation's name a moment after its tab is chosen; until then it sends the last tab's. */
+function named({ operationName, ...operation }) {
+  const names = operation.query.matchAll(/\b(?:query|mutation|subscription)\s+(\w+)/g);
+  return [...names].some(([, name]) => name === operationName) ? { ...operation, operationName } : operation;
 }
 
 function parse(text, status) {

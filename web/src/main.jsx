@@ -12,24 +12,26 @@ import '@graphiql/plugin-history/style.css';
 import 'graphiql/graphiql.css';
 import './explorer.css';
 
+import { useGraphiQL } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
-import { useMemo, useState } from 'react';
+import { useEffect, useMemo, useState } from 'react';
 import { createRoot } from 'react-dom/client';
 import favicon from './favicon.svg';
 import { createFetcher } from './fetcher.js';
-import { hasTabsFor, keepChoice, loadChoice } from './session.js';
+import { keepChoice, loadChoice, loadTab } from './session.js';
 
-const root = createRoot(document.getElementById('explorer'));
+const container = document.getElementById('explorer');
+const root = createRoot(container);
 try {
   const response = await fetch('explorer/config.json', { headers: { Accept: 'application/json' } });
   if (!response.ok) throw new Error(`HTTP ${response.status}`);
   const config = await response.json();
-  root.render(<Explorer config={config} hasTabs={hasTabsFor(config.examples)} />);
+  root.render(<Explorer config={config} />);
 } catch (error) {
   root.render(<p className="notice">The explorer could not read its settings (explorer/config.json): {error.message}</p>);
 }
 
-function Explorer({ config, hasTabs }) {
+function Explorer({ config }) {
   const { endpoint, demo, tokens, examples } = config;
   const [choice, setChoice] = useState(() => loadChoice(tokens));
   const [answer, setAnswer] = useState(null);
@@ -41,7 +43,8 @@ function Explorer({ config, hasTabs }) {
     () => createFetcher({ endpoint, demo, token, onAnswer: setAnswer }),
     [endpoint, demo, token],
   );
-  const tabs = useMemo(() => examples.map(toTab), [examples]);
+  const [tabs] = useState(() => examples.map(toTab));
+  const [startingTab] = useState(() => loadTab(tabs));
 
   function choose(change) {
     const next = { ...choice, ...change };
@@ -63,8 +66,9 @@ function Explorer({ config, hasTabs }) {
           isHeadersEditorEnabled={false}
           defaultEditorToolsVisibility="variables"
           defaultTabs={tabs.length > 0 ? tabs : undefined}
-          initialVariables={hasTabs ? undefined : tabs[0]?.variables}
+          {...startingTab}
         >
+          <Readiness />
           <GraphiQL.Logo> </GraphiQL.Logo>
           <GraphiQL.Footer>
             <p className="status" role="status">{describe(answer, token)}</p>
@@ -104,6 +108,13 @@ function TokenBar({ demo, tokens, ready, choice, onChoose }) {
       )}
     </header>
   );
+}
+
+/** GraphiQL ignores its play button until the editors have loaded, so the style sheet hides it until then. */
+function Readiness() {
+  const ready = useGraphiQL(({ queryEditor, responseEditor }) => Boolean(queryEditor && responseEditor));
+  useEffect(() => { container.classList.toggle('ready', ready); }, [ready]);
+  return null;
 }
 
 /** An example as a GraphiQL tab, named in a comment above its query. */

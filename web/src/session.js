@@ -6,7 +6,7 @@
 const CHOSEN = 'explorer.chosen';
 const PASTED = 'explorer.pasted';
 const EXAMPLES = 'explorer.examples';
-const GRAPHIQL_EDITORS = ['graphiql:tabState', 'graphiql:query', 'graphiql:variables', 'graphiql:operationName'];
+const GRAPHIQL_TABS = 'graphiql:tabState';
 
 /** The token choice to start with: the last one if the server still offers it, else the first, else none. */
 export function loadChoice(tokens) {
@@ -21,12 +21,19 @@ export function keepChoice({ chosen, pasted }) {
   sessionStorage.setItem(PASTED, pasted);
 }
 
-/** Whether GraphiQL finds its tabs of the last visit. Forgets them when the server's examples have changed since. */
-export function hasTabsFor(examples) {
+/**
+ * The tab to open with: the active one of the last visit, else the first example.
+ *
+ * GraphiQL restores its tabs by itself but fills its editors from what it is given. Tabs of the last visit are forgotten
+ * when the server's examples have changed since.
+ */
+export function loadTab(examples) {
   const current = JSON.stringify(examples);
   if (sessionStorage.getItem(EXAMPLES) !== current) {
-    GRAPHIQL_EDITORS.forEach((key) => sessionStorage.removeItem(key));
+    sessionStorage.removeItem(GRAPHIQL_TABS);
     sessionStorage.setItem(EXAMPLES, current);
   }
-  return sessionStorage.getItem(GRAPHIQL_EDITORS[0]) !== null;
+  const kept = JSON.parse(sessionStorage.getItem(GRAPHIQL_TABS));
+  const tab = kept?.tabs[kept.activeTabIndex] ?? examples[0];
+  return { initialQuery: tab?.query ?? undefined, initialVariables: tab?.variables ?? undefined };
 }

@@ -1,0 +1,107 @@
+//! The only place that turns an error of the layers below into an answer of GraphQL.
+//!
+//! Two families: what a client did, whose message is safe to show, and what failed inside, which leaves as a fixed
+//! sentence and is logged here with its whole chain. `extensions.code` is a stable part of the API.
+
+use async_graphql::{Error, ErrorExtensions};
+
+use crate::domain::viewer::Scope;
+use crate::links::LinkError;
+use crate::loaders::LoadError;
+use crate::store::StoreError;
+
+/// Why a field has no value.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The credential lacks the scope of the field.
+    Forbidden(Scope),
+    /// A value that a rule refuses; the text says which, without repeating the value.
+    BadInput(String),
+    /// Reading failed.
+    Load(LoadError),
+    /// Reading a list failed.
+    Store(StoreError),
+    /// A link cannot be had.
+    Link(LinkError),
+    /// A defect of ours, named for the log.
+    Defect(&'static str),
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::Load(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<LinkError> for Failure {
+    fn from(error: LinkError) -> Self {
+        Self::Link(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Forbidden(scope) => coded(&format!("This field needs the scope {}.", scope.name()), "FORBIDDEN")
+                .extend_with(|_, extensions| extensions.set("requiredScope", scope.name())),
+            Failure::BadInput(message) => coded(&message, "BAD_USER_INPUT"),
+            Failure::Load(LoadError::Read(error)) => from_store(&error),
+            Failure::Load(LoadError::Lost) => defect("a batch was lost"),
+            Failure::Store(error) => from_store(&error),
+            Failure::Link(error) => coded(&error.to_string(), "UPSTREAM_UNAVAILABLE").extend_with(|_, extensions| {
+                extensions.set("upstream", "stripe");
+                extensions.set("retryable", false);
+                match error {
+                    LinkError::NotConfigured => extensions.set("reason", "NOT_CONFIGURED"),
+                }
+            }),
+            Failure::Defect(what) => defect(what),
+        }
+    }
+}
+
+fn from_store(error: &StoreError) -> Error {
+    match error {
+        StoreError::Unavailable(_) | StoreError::Conflict(_) => {
+            tracing::warn!(error = chain(error), "the store is not available");
+            coded("The store is not available at the moment.", "STORE_UNAVAILABLE")
+        }
+        StoreError::Timeout(_) => {
+            tracing::warn!(error = chain(error), "the store did not answer in time");
+            coded("The store did not answer in time.", "TIMEOUT")
+        }
+        other => {
+            tracing::error!(error = chain(other), "reading from the store failed");
+            coded(INTERNAL, "INTERNAL")
+        }
+    }
+}
+
+fn defect(what: &str) -> Error {
+    tracing::error!(what, "a defect");
+    coded(INTERNAL, "INTERNAL")
+}
+
+const INTERNAL: &str = "Something failed on our side.";
+
+fn coded(message: &str, code: &'static str) -> Error {
+    Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
+}
+
+/// An error with all that caused it, for the log.
+fn chain(error: &StoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

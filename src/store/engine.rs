@@ -1,0 +1,233 @@
+//! The one small place that knows SQLite from Postgres.
+//!
+//! How each is opened, how many keys become one parameter, and where their SQL differs by a word.
+
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
+use sea_orm::{
+    ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
+    TransactionOptions,
+};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+
+use super::StoreError;
+
+/// How often SQLite looks at its deadline: about every 10,000 of its instructions, well below a millisecond.
+const SQLITE_STEPS_BETWEEN_CHECKS: i32 = 10_000;
+
+/// How long a SQLite writer waits for another process's write to end.
+const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long a Postgres writer waits for a row that another transaction holds.
+const POSTGRES_LOCK_TIMEOUT: &str = "2s";
+
+/// A Postgres connection idle for longer is tested before it is used again.
+const POSTGRES_IDLE_BEFORE_TEST: Duration = Duration::from_secs(5);
+
+/// Sizes and time-outs of the connection pools.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolSettings {
+    /// Connections for reading; on Postgres as many again for writing.
+    pub connections: u32,
+    /// Longest wait for a free connection.
+    pub acquire_timeout: Duration,
+    /// Longest time one read may take.
+    pub read_timeout: Duration,
+    /// Longest time one write may take; on SQLite a whole transaction.
+    pub write_timeout: Duration,
+}
+
+/// Which engine a database URL names, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseUrl {
+    /// A file, made when it does not exist.
+    Sqlite(String),
+    /// A server.
+    Postgres(String),
+}
+
+/// A database URL that is neither.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[error("the database URL must start with sqlite: or postgres:")]
+pub struct UnknownEngine;
+
+impl FromStr for DatabaseUrl {
+    type Err = UnknownEngine;
+
+    fn from_str(url: &str) -> Result<Self, UnknownEngine> {
+        match url.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => Ok(Self::Sqlite(url.to_owned())),
+            Some("postgres" | "postgresql") => Ok(Self::Postgres(url.to_owned())),
+            _ => Err(UnknownEngine),
+        }
+    }
+}
+
+impl DatabaseUrl {
+    /// The URL without user and password, fit for logs and answers.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Sqlite(url) => url.clone(),
+            Self::Postgres(url) => match url::Url::parse(url) {
+                Ok(mut url) => {
+                    // Both fail only for URLs that cannot have a user, which then show none.
+                    let _no_user = url.set_username("");
+                    let _no_password = url.set_password(None);
+                    url.set_query(None);
+                    url.to_string()
+                }
+                Err(_unreadable) => "postgres".to_owned(),
+            },
+        }
+    }
+
+    fn options(&self, connections: u32, settings: &PoolSettings) -> ConnectOptions {
+        let url = match self {
+            Self::Sqlite(url) | Self::Postgres(url) => url.clone(),
+        };
+        let mut options = ConnectOptions::new(url);
+        options
+            .min_connections(connections)
+            .max_connections(connections)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .acquire_timeout(settings.acquire_timeout)
+            .connect_timeout(settings.acquire_timeout)
+            .test_before_acquire(false)
+            .sqlx_logging(false);
+        options
+    }
+
+    /// Opens the pool that writes. On SQLite it is a single connection, and a missing file is made.
+    pub(super) async fn open_writer(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
+        let connections = if matches!(self, Self::Sqlite(_)) {
+            1
+        } else {
+            settings.connections
+        };
+        let mut options = self.options(connections, settings);
+        match self {
+            Self::Sqlite(_) => {
+                options.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).foreign_keys(true).create_if_missing(true));
+                limit_time(&mut options, settings.write_timeout);
+            }
+            Self::Postgres(_) => {
+                options
+                    .statement_timeout(settings.write_timeout)
+                    .test_before_acquire_if_idle_for(POSTGRES_IDLE_BEFORE_TEST)
+                    .map_sqlx_postgres_opts(|postgres| postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT)]));
+            }
+        }
+        Database::connect(options).await
+    }
+
+    /// Opens the pool that only reads. The file must exist.
+    pub(super) async fn open_reader(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
+        let mut options = self.options(settings.connections, settings);
+        match self {
+            Self::Sqlite(_) => {
+                options.map_sqlx_sqlite_opts(|sqlite| sqlite.read_only(true).busy_timeout(SQLITE_BUSY_TIMEOUT));
+                limit_time(&mut options, settings.read_timeout);
+            }
+            Self::Postgres(_) => {
+                options
+                    .statement_timeout(settings.read_timeout)
+                    .test_before_acquire_if_idle_for(POSTGRES_IDLE_BEFORE_TEST)
+                    .map_sqlx_postgres_opts(|postgres| {
+                        postgres.options([
+                            ("plan_cache_mode", "force_generic_plan"),
+                            ("default_transaction_read_only", "on"),
+                        ])
+                    });
+            }
+        }
+        Database::connect(options).await
+    }
+
+    /// Opens the one connection that changes the schema: without foreign keys on SQLite (rebuilding a table would
+    /// otherwise delete its children), and without a time limit.
+    pub(super) async fn open_migrator(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
+        let mut options = self.options(1, settings);
+        if matches!(self, Self::Sqlite(_)) {
+            options.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).foreign_keys(false).create_if_missing(true));
+        }
+        Database::connect(options).await
+    }
+}
+
+/// Acknowledged writes survive a power failure.
+fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+}
+
+/// SQLite has no statement time-out, and a dropped future does not stop its query: a progress handler ends what is
+/// still running when the connection has been out for `limit`.
+fn limit_time(options: &mut ConnectOptions, limit: Duration) {
+    options
+        .map_sqlx_sqlite_pool_opts(move |pool| {
+            pool.after_connect(move |connection, _| Box::pin(set_deadline(connection, limit)))
+        })
+        .map_sqlx_sqlite_before_acquire(move |connection, _| {
+            Box::pin(async move {
+                set_deadline(connection, limit).await?;
+                Ok(true)
+            })
+        });
+}
+
+async fn set_deadline(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {
+    let deadline = Instant::now() + limit;
+    connection
+        .lock_handle()
+        .await?
+        .set_progress_handler(SQLITE_STEPS_BETWEEN_CHECKS, move || Instant::now() < deadline);
+    Ok(())
+}
+
+/// How a transaction that writes begins: SQLite takes its write lock at once, since one that reads first and writes
+/// later fails when anyone else wrote in between.
+pub(super) fn writing() -> TransactionOptions {
+    TransactionOptions {
+        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+        ..Default::default()
+    }
+}
+
+/// The condition that `column` is one of `keys`, as one parameter whatever their number: the statement's text never
+/// changes, so it is prepared once. No key gives no row.
+pub(super) fn any_of<C: ColumnTrait>(backend: DbBackend, column: C, keys: Vec<String>) -> Result<Expr, StoreError> {
+    if backend == DbBackend::Postgres {
+        return Ok(column.eq_any(keys));
+    }
+    Ok(Expr::col(column.as_column_ref()).in_subquery(listed(keys)?))
+}
+
+/// [`any_of`] for an expression that is not a column.
+pub(super) fn expr_any_of(backend: DbBackend, expr: Expr, keys: Vec<String>) -> Result<Expr, StoreError> {
+    if backend == DbBackend::Postgres {
+        return Ok(Expr::cust_with_exprs("$1 = ANY($2)", [expr, Expr::val(keys)]));
+    }
+    Ok(expr.in_subquery(listed(keys)?))
+}
+
+/// SQLite's `SELECT value FROM json_each(?)`.
+fn listed(keys: Vec<String>) -> Result<sea_orm::sea_query::SelectStatement, StoreError> {
+    let list = serde_json::to_string(&keys)?;
+    Ok(Query::select()
+        .expr(Expr::cust("value"))
+        .from_function(Func::cust("json_each").arg(Expr::val(list)), "keys")
+        .to_owned())
+}
+
+/// `column` with its ASCII letters in lower case, the same on both engines whatever the server's locale.
+pub(super) fn lower(backend: DbBackend, column: &str) -> Expr {
+    match backend {
+        DbBackend::Postgres => Expr::cust(format!("lower({column} COLLATE \"C\")")),
+        _ => Expr::cust(format!("lower({column})")),
+    }
+}

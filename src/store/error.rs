@@ -1,0 +1,104 @@
+//! What can go wrong with the database, in the few classes that callers treat differently.
+//!
+//! The two engines speak differently of the same failure; [`StoreError::from`] is where both are understood.
+//! Messages of the drivers carry values, so they are kept as sources for the log and never shown.
+
+use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+
+/// A failed read or write.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database cannot be reached, or no connection is free. Trying again later may help.
+    #[error("the database is not available")]
+    Unavailable(#[source] DbErr),
+    /// A statement took longer than it may.
+    #[error("the database did not answer in time")]
+    Timeout(#[source] DbErr),
+    /// Another transaction was faster; the whole transaction may be tried again.
+    #[error("the transaction lost against another one")]
+    Conflict(#[source] DbErr),
+    /// A rule of the schema refuses the row.
+    #[error("the database refuses the row ({rule})")]
+    Refused {
+        /// The sort of rule: unique, foreign key, check or not null.
+        rule: &'static str,
+        /// What the driver said.
+        #[source]
+        source: DbErr,
+    },
+    /// A stored row cannot be read as what it should be.
+    #[error("a stored row cannot be read")]
+    Corrupt(#[source] DbErr),
+    /// Anything else: a defect.
+    #[error("the database failed")]
+    Defect(#[source] DbErr),
+    /// A list of keys could not be written as a parameter.
+    #[error("keys could not be encoded")]
+    Keys(#[from] serde_json::Error),
+}
+
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        match class_of(&error) {
+            Class::Unavailable => Self::Unavailable(error),
+            Class::Timeout => Self::Timeout(error),
+            Class::Conflict => Self::Conflict(error),
+            Class::Refused(rule) => Self::Refused { rule, source: error },
+            Class::Corrupt => Self::Corrupt(error),
+            Class::Defect => Self::Defect(error),
+        }
+    }
+}
+
+enum Class {
+    Unavailable,
+    Timeout,
+    Conflict,
+    Refused(&'static str),
+    Corrupt,
+    Defect,
+}
+
+fn class_of(error: &DbErr) -> Class {
+    match error {
+        DbErr::ConnectionAcquire(ConnAcquireErr::Timeout | ConnAcquireErr::ConnectionClosed) | DbErr::Conn(_) => {
+            Class::Unavailable
+        }
+        DbErr::Type(_) => Class::Corrupt,
+        DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source)) => {
+            class_of_driver(source)
+        }
+        _ => Class::Defect,
+    }
+}
+
+fn class_of_driver(error: &sqlx::Error) -> Class {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed | sqlx::Error::WorkerCrashed => {
+            Class::Unavailable
+        }
+        sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Class::Corrupt,
+        sqlx::Error::Database(error) => class_of_code(error.as_ref()),
+        _ => Class::Defect,
+    }
+}
+
+/// Codes of Postgres have five characters, those of SQLite are numbers of one to four digits.
+fn class_of_code(error: &dyn sqlx::error::DatabaseError) -> Class {
+    use sqlx::error::ErrorKind;
+    match error.kind() {
+        ErrorKind::UniqueViolation => return Class::Refused("unique"),
+        ErrorKind::ForeignKeyViolation => return Class::Refused("foreign key"),
+        ErrorKind::NotNullViolation => return Class::Refused("not null"),
+        ErrorKind::CheckViolation => return Class::Refused("check"),
+        _ => {}
+    }
+    let code = error.code().unwrap_or_default();
+    match code.as_ref() {
+        "57014" | "55P03" | "9" => Class::Timeout,
+        "40001" | "40P01" | "517" => Class::Conflict,
+        "57P01" | "57P02" | "57P03" | "53300" | "5" | "261" => Class::Unavailable,
+        other if other.len() == 5 && other.starts_with("08") => Class::Unavailable,
+        _ => Class::Defect,
+    }
+}

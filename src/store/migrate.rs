@@ -1,0 +1,106 @@
+//! Bringing the schema up or down, all of it or nothing.
+//!
+//! Several replicas may start at once: on Postgres an advisory lock inside the same transaction lets one of them
+//! migrate while the others wait; on SQLite the write lock does.
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, TransactionTrait};
+
+use super::{DatabaseUrl, PoolSettings, StoreError, engine};
+
+/// The advisory lock of the migrations: any number that no other program on the server uses.
+const LOCK: i64 = 0x_b111_1a91_0001;
+
+/// A step of the schema's history.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MigrationState {
+    /// Its name, which starts with its date.
+    pub name: String,
+    /// Whether the database has it.
+    pub applied: bool,
+}
+
+/// Applies every step the database lacks.
+///
+/// # Errors
+/// When the database cannot be opened, or a step fails: nothing has changed then.
+pub async fn up(url: &DatabaseUrl, settings: &PoolSettings) -> Result<(), StoreError> {
+    let connection = url.open_migrator(settings).await?;
+    let tx = begin(&connection).await?;
+    Migrator::up(&tx, None).await?;
+    finish(connection, tx).await
+}
+
+/// Takes back the last `steps` steps, with all data that only they held.
+///
+/// # Errors
+/// When the database cannot be opened, or a step fails: nothing has changed then.
+pub async fn down(url: &DatabaseUrl, settings: &PoolSettings, steps: u32) -> Result<(), StoreError> {
+    let connection = url.open_migrator(settings).await?;
+    let tx = begin(&connection).await?;
+    Migrator::down(&tx, Some(steps)).await?;
+    finish(connection, tx).await
+}
+
+/// The steps this program knows, oldest first, and whether the database has them. Changes nothing.
+///
+/// Steps that only a newer program knows are not listed: an older one can serve a newer schema.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn status(connection: &impl ConnectionTrait) -> Result<Vec<MigrationState>, StoreError> {
+    let applied = applied(connection).await?;
+    let known = Migrator::migrations();
+    Ok(known
+        .iter()
+        .map(|step| MigrationState {
+            name: step.name().to_owned(),
+            applied: applied.iter().any(|name| name == step.name()),
+        })
+        .collect())
+}
+
+/// Names in the table of migrations; none where there is no such table.
+async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    let backend = connection.get_database_backend();
+    let tables = match backend {
+        DbBackend::Postgres => "SELECT to_regclass('seaql_migrations') IS NOT NULL AS known",
+        _ => "SELECT count(*) > 0 AS known FROM sqlite_master WHERE name = 'seaql_migrations'",
+    };
+    let known = connection
+        .query_one_raw(sea_orm::Statement::from_string(backend, tables))
+        .await?;
+    let known: bool = known.map(|row| row.try_get("", "known")).transpose()?.unwrap_or(false);
+    if !known {
+        return Ok(Vec::new());
+    }
+    let names = sea_orm::Statement::from_string(backend, "SELECT version FROM seaql_migrations ORDER BY version");
+    let rows = connection.query_all_raw(names).await?;
+    Ok(rows
+        .iter()
+        .map(|row| row.try_get("", "version"))
+        .collect::<Result<_, _>>()?)
+}
+
+async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
+    let tx = connection.begin_with_options(engine::writing()).await?;
+    if tx.get_database_backend() == DbBackend::Postgres {
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
+            .await?;
+    }
+    Ok(tx)
+}
+
+/// Commits, after SQLite (whose foreign keys were off meanwhile) has looked for rows without their parents.
+async fn finish(connection: DatabaseConnection, tx: DatabaseTransaction) -> Result<(), StoreError> {
+    if tx.get_database_backend() == DbBackend::Sqlite {
+        let check = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
+        if !tx.query_all_raw(check).await?.is_empty() {
+            return Err(StoreError::Defect(sea_orm::DbErr::Migration(
+                "rows lost their parents".to_owned(),
+            )));
+        }
+    }
+    tx.commit().await?;
+    Ok(connection.close().await?)
+}

@@ -1,0 +1,114 @@
+//! All SQL. One file per noun; rows come out as they are stored.
+//!
+//! Functions on tenant-owned rows take `&Tenant` first: the tenant's id is part of every condition, and so are the
+//! customers the caller is limited to. Batch reads (`by_*`, `of_*`) are one statement for all keys. Nothing here
+//! knows GraphQL or HTTP.
+
+mod engine;
+mod error;
+mod migrate;
+mod page;
+mod scope;
+mod session;
+
+pub mod bill;
+pub mod customer;
+pub mod invoice;
+pub mod invoice_event;
+pub mod invoice_parts;
+pub mod line_item;
+pub mod payment;
+pub mod payment_method;
+pub mod price;
+pub mod product;
+pub mod rental;
+pub mod source_document;
+pub mod sub_line;
+pub mod subscription;
+pub mod tenant;
+pub mod upstream_invoice;
+
+use std::sync::Arc;
+
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
+
+pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
+pub use error::StoreError;
+pub use migrate::{MigrationState, down as migrate_down, status as migration_status, up as migrate_up};
+pub use page::{Direction, Keyset, Page, SortValue};
+pub use session::{Reader, Session, StatementStats, Tx};
+
+/// The database: a pool that reads and one that writes.
+#[derive(Clone, Debug)]
+pub struct Store {
+    read: DatabaseConnection,
+    write: DatabaseConnection,
+}
+
+impl Store {
+    /// Opens both pools. On SQLite the file is made when it does not exist; its folder must.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when the database cannot be reached, with the driver's reason as its source.
+    pub async fn open(url: &DatabaseUrl, settings: &PoolSettings) -> Result<Self, StoreError> {
+        let write = url.open_writer(settings).await?;
+        let read = url.open_reader(settings).await?;
+        Ok(Self { read, write })
+    }
+
+    /// A reader whose statements count towards `stats`.
+    pub fn reader(&self, stats: &Arc<StatementStats>) -> Reader {
+        Session::new(self.read.clone(), Arc::clone(stats))
+    }
+
+    /// Begins a transaction that writes.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection is free in time.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        let tx = self.write.begin_with_options(engine::writing()).await?;
+        Ok(Session::new(tx, Arc::new(StatementStats::default())))
+    }
+
+    /// Whether the database answers and has every step of the schema that this program needs.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
+        migration_status(&self.read).await
+    }
+
+    /// The engine behind the store.
+    pub fn engine(&self) -> &'static str {
+        match self.read.get_database_backend() {
+            DbBackend::Postgres => "postgres",
+            _ => "sqlite",
+        }
+    }
+
+    /// Calls `observer` with the text of each statement and how long it took. Set it before the store is shared.
+    pub fn observe(&mut self, observer: impl Fn(&str, std::time::Duration) + Send + Sync + Clone + 'static) {
+        for connection in [&mut self.read, &mut self.write] {
+            let observer = observer.clone();
+            connection.set_metric_callback(move |info| observer(&info.statement.sql, info.elapsed));
+        }
+    }
+
+    /// Refreshes what the query planner knows of the data, after many rows were written.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn analyze(&self) -> Result<(), StoreError> {
+        self.write.execute_unprepared("ANALYZE").await?;
+        Ok(())
+    }
+
+    /// Closes both pools; on SQLite this also folds the write-ahead log into the file.
+    ///
+    /// # Errors
+    /// The database's own.
+    pub async fn close(self) -> Result<(), StoreError> {
+        self.read.close().await?;
+        Ok(self.write.close().await?)
+    }
+}

@@ -1,0 +1,73 @@
+//! Payments and refunds of invoices, as stored.
+//!
+//! Reads only. Source of truth: table `payments`. Order: oldest first, so that the last row is the latest attempt.
+//! Amounts: minor units, never negative; `kind` tells a refund.
+
+use std::collections::HashMap;
+
+use entity::{InvoiceId, PaymentId, PaymentKind, payment, payment::Column};
+use sea_orm::sea_query::{Expr, ExprTrait};
+use sea_orm::{Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+
+use super::StoreError;
+use super::engine::any_of;
+use super::scope::{grouped, texts, visible};
+use crate::domain::viewer::Tenant;
+
+/// Payments by id; those that are unknown, or not the caller's, are left out.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn by_ids(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    ids: &[PaymentId],
+) -> Result<HashMap<PaymentId, payment::Model>, StoreError> {
+    let these = any_of(db.get_database_backend(), Column::Id, texts(ids))?;
+    let rows = own(tenant, db)?.add(these);
+    let rows = payment::Entity::find().filter(rows).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// Everything paid or returned on each invoice, oldest first.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn of_invoices(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    invoices: &[InvoiceId],
+) -> Result<HashMap<InvoiceId, Vec<payment::Model>>, StoreError> {
+    let these = any_of(db.get_database_backend(), Column::InvoiceId, texts(invoices))?;
+    let rows = payment::Entity::find()
+        .filter(own(tenant, db)?.add(these))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?;
+    Ok(grouped(rows, |row| row.invoice_id.clone()))
+}
+
+/// The refunds of each payment, oldest first.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn refunds_of(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    payments: &[PaymentId],
+) -> Result<HashMap<PaymentId, Vec<payment::Model>>, StoreError> {
+    let these = any_of(db.get_database_backend(), Column::RefundedPaymentId, texts(payments))?;
+    let refund = Expr::col(Column::Kind).eq(PaymentKind::Refund.word());
+    let rows = payment::Entity::find()
+        .filter(own(tenant, db)?.add(these).add(refund))
+        .order_by_asc(Column::CreatedAt)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?;
+    Ok(grouped(rows, |row| row.refunded_payment_id.clone().unwrap_or_default()))
+}
+
+fn own(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Condition, StoreError> {
+    visible(db.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)
+}

@@ -1,0 +1,169 @@
+//! Rentals of GPUs. Reads; source of truth: table `rentals`. Lists are newest start first.
+
+use std::collections::HashMap;
+
+use entity::{CustomerId, InvoiceStatus, RentalId, RentalStatus, invoice, rental, rental::Column};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+
+use super::StoreError;
+use super::engine::any_of;
+use super::invoice::{Range, in_range};
+use super::page::{self, Direction, Keyset, Ordering, Page, SortValue};
+use super::scope::{grouped, texts, visible};
+use crate::domain::viewer::Tenant;
+
+/// Which rentals a list has: given fields all hold, a list holds when one of its values does.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Filter {
+    /// In one of these states.
+    pub status: Option<Vec<RentalStatus>>,
+    /// Of one of these GPU families.
+    pub gpu_family: Option<Vec<String>>,
+    /// Of one of these customers.
+    pub customer_id: Option<Vec<CustomerId>>,
+    /// Started in this time.
+    pub started_at: Range<entity::Instant>,
+    /// Billed by an invoice that is still to be paid, or by none.
+    pub has_open_invoice: Option<bool>,
+}
+
+const ORDER: Ordering<Column> = Ordering {
+    column: Column::StartedAt,
+    id: Column::Id,
+    direction: Direction::Descending,
+};
+
+/// Rentals by id; those that are unknown, or not the caller's, are left out.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn by_ids(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    ids: &[RentalId],
+) -> Result<HashMap<RentalId, rental::Model>, StoreError> {
+    let these = any_of(db.get_database_backend(), Column::Id, texts(ids))?;
+    let rows = existing(tenant, db)?.filter(these).all(db).await?;
+    Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// One page of a list, and whether there are more rows in the page's direction.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn list(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    filter: &Filter,
+    page: &Page,
+) -> Result<(Vec<rental::Model>, bool), StoreError> {
+    let rows = ORDER.paged(filtered(tenant, db, filter)?, page).all(db).await?;
+    Ok(page::finish(rows, page))
+}
+
+/// The same page of the rentals of each customer, in one statement.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn list_of_customers(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+    page: &Page,
+) -> Result<HashMap<CustomerId, (Vec<rental::Model>, bool)>, StoreError> {
+    let theirs = any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?;
+    let rows = ORDER
+        .paged_by(db, existing(tenant, db)?.filter(theirs), Column::CustomerId, page)
+        .await?;
+    let pages = grouped(rows, |row| row.customer_id.clone());
+    Ok(pages
+        .into_iter()
+        .map(|(customer, rows)| (customer, page::finish(rows, page)))
+        .collect())
+}
+
+/// How many rentals a filter has.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<i64, StoreError> {
+    let count = filtered(tenant, db, filter)?
+        .select_only()
+        .expr_as(Expr::col(Column::Id).count(), "count")
+        .into_tuple::<i64>()
+        .one(db)
+        .await?;
+    Ok(count.unwrap_or_default())
+}
+
+/// How many rentals each customer has.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn count_of_customers(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    customers: &[CustomerId],
+) -> Result<HashMap<CustomerId, i64>, StoreError> {
+    let rows = existing(tenant, db)?
+        .filter(any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?)
+        .select_only()
+        .column(Column::CustomerId)
+        .expr_as(Expr::col(Column::Id).count(), "count")
+        .group_by(Column::CustomerId)
+        .into_tuple::<(CustomerId, i64)>()
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Where `row` stands in a list.
+pub fn place(row: &rental::Model) -> Keyset {
+    Keyset {
+        value: SortValue::Instant(row.started_at),
+        id: row.id.0.clone(),
+    }
+}
+
+fn existing(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Select<rental::Entity>, StoreError> {
+    let own = visible(db.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)?;
+    Ok(rental::Entity::find().filter(own))
+}
+
+fn filtered(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<Select<rental::Entity>, StoreError> {
+    let backend = db.get_database_backend();
+    let mut all = Condition::all().add(in_range(
+        &Expr::col((rental::Entity, Column::StartedAt)),
+        filter.started_at,
+    ));
+    let words = [
+        (
+            Column::Status,
+            filter
+                .status
+                .as_ref()
+                .map(|list| list.iter().map(|word| word.word()).collect()),
+        ),
+        (Column::GpuFamily, filter.gpu_family.clone()),
+        (Column::CustomerId, filter.customer_id.as_deref().map(texts)),
+    ];
+    for (column, keys) in words {
+        if let Some(keys) = keys {
+            all = all.add(any_of(backend, column, keys)?);
+        }
+    }
+    if let Some(wanted) = filter.has_open_invoice {
+        let open = Query::select()
+            .column(invoice::Column::RentalId)
+            .from(invoice::Entity)
+            .and_where(invoice::Column::TenantId.eq(tenant.id().clone()))
+            .and_where(invoice::Column::Status.is_in([InvoiceStatus::Open, InvoiceStatus::Uncollectible]))
+            .and_where(invoice::Column::DeletedAt.is_null())
+            .and_where(invoice::Column::RentalId.is_not_null())
+            .to_owned();
+        let billed = Expr::col((rental::Entity, Column::Id)).in_subquery(open);
+        all = all.add(if wanted { billed } else { billed.not() });
+    }
+    Ok(existing(tenant, db)?.filter(all))
+}
