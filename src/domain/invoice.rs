@@ -7,12 +7,11 @@ use entity::{Instant, InvoiceStatus, Minor, invoice};
 
 /// What is still to be paid: nothing once void, otherwise what is due less what was paid, never negative.
 pub const fn amount_remaining(invoice: &invoice::Model) -> Minor {
-    match invoice.status {
-        InvoiceStatus::Void => Minor(0),
-        _ => {
-            let open = invoice.amount_due.0.saturating_sub(invoice.amount_paid.0);
-            Minor(if open > 0 { open } else { 0 })
-        }
+    let open = invoice.amount_due.0.saturating_sub(invoice.amount_paid.0);
+    if open < 0 || matches!(invoice.status, InvoiceStatus::Void) {
+        Minor(0)
+    } else {
+        Minor(open)
     }
 }
 

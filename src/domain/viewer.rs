@@ -177,6 +177,7 @@ impl Tenant {
     }
 
     /// The same tenant, cut to some customers.
+    #[must_use]
     pub fn limited_to(self, customers: Vec<CustomerId>) -> Self {
         Self {
             customers: Some(customers.into()),
@@ -185,6 +186,7 @@ impl Tenant {
     }
 
     /// The same tenant without invoices in the state DRAFT.
+    #[must_use]
     pub fn without_drafts(self) -> Self {
         Self { drafts: false, ..self }
     }

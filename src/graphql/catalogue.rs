@@ -32,23 +32,23 @@ impl BillingSubscription {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// The state, as the source words it.
-    async fn status(&self) -> Option<&String> {
+    fn status(&self) -> Option<&String> {
         self.0.status.as_ref()
     }
 
     /// The name of the plan.
-    async fn plan_name(&self) -> Option<&String> {
+    fn plan_name(&self) -> Option<&String> {
         self.0.plan_name.as_ref()
     }
 
     /// What the merchant attached, ordered by key.
-    async fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
-        metadata(&self.0.metadata, keys.as_deref())
+    fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
+        metadata(&self.0.metadata, keys)
     }
 }
 
@@ -64,32 +64,32 @@ impl Price {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// The currency.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.clone())
     }
 
     /// The price of a unit in major units, with as many digits as it needs.
-    async fn unit_amount(&self) -> Option<Decimal> {
+    fn unit_amount(&self) -> Option<Decimal> {
         self.0.unit_amount.as_ref().map(Decimal::from)
     }
 
     /// How it is billed, as the source words it.
-    async fn billing_mode(&self) -> Option<&String> {
+    fn billing_mode(&self) -> Option<&String> {
         self.0.billing_mode.as_ref()
     }
 
     /// How often it is billed, as the source states it.
-    async fn interval(&self) -> Option<Json> {
+    fn interval(&self) -> Option<Json> {
         self.0.interval.clone().map(Json)
     }
 
     /// What the source states besides. Null when there is nothing.
-    async fn details(&self) -> Option<Json> {
+    fn details(&self) -> Option<Json> {
         let empty = self.0.details.as_object().is_none_or(serde_json::Map::is_empty);
         (!empty).then(|| Json(self.0.details.clone()))
     }
@@ -107,17 +107,17 @@ impl Product {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// The merchant's own id.
-    async fn unique_id(&self) -> Option<&String> {
+    fn unique_id(&self) -> Option<&String> {
         self.0.unique_id.as_ref()
     }
 
     /// The name.
-    async fn display_name(&self) -> &String {
+    fn display_name(&self) -> &String {
         &self.0.display_name
     }
 }

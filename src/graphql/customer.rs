@@ -35,62 +35,62 @@ impl Customer {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// Where the customer comes from.
-    async fn source_system(&self) -> SourceSystem {
+    fn source_system(&self) -> SourceSystem {
         self.0.source_system.into()
     }
 
     /// The merchant's own id for the customer.
-    async fn alias(&self) -> Option<&String> {
+    fn alias(&self) -> Option<&String> {
         self.0.alias.as_ref()
     }
 
     /// The name: of the company, or of the person where there is none.
-    async fn name(&self) -> &String {
+    fn name(&self) -> &String {
         &self.0.name
     }
 
     /// The person's first name. Needs the scope `customers.pii:read`.
-    async fn first_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn first_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "firstName"), self.0.first_name.clone())
     }
 
     /// The person's last name. Needs the scope `customers.pii:read`.
-    async fn last_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn last_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "lastName"), self.0.last_name.clone())
     }
 
     /// The company's name.
-    async fn company_name(&self) -> Option<&String> {
+    fn company_name(&self) -> Option<&String> {
         self.0.company_name.as_ref()
     }
 
     /// Whether the customer is a company. Null when the source does not say.
-    async fn is_company(&self) -> Option<bool> {
+    fn is_company(&self) -> Option<bool> {
         self.0.is_company
     }
 
     /// The e-mail address. Needs the scope `customers.pii:read`.
-    async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "email"), self.0.email.clone())
     }
 
     /// The telephone number. Needs the scope `customers.pii:read`.
-    async fn phone(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn phone(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "phone"), self.0.phone.clone())
     }
 
     /// The tax number. Needs the scope `customers.pii:read`.
-    async fn tax_id(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn tax_id(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "taxId"), self.0.tax_id.clone())
     }
 
     /// The number in a company register. Needs the scope `customers.pii:read`.
-    async fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(
             ctx,
             ("Customer", "organizationNumber"),
@@ -99,7 +99,7 @@ impl Customer {
     }
 
     /// The billing address. Needs the scope `customers.pii:read`.
-    async fn billing_address(&self, ctx: &Context<'_>) -> Nullable<Address> {
+    fn billing_address(&self, ctx: &Context<'_>) -> Nullable<Address> {
         let row = &self.0;
         let address = Address::of(AddressColumns {
             line1: row.line1.as_ref(),
@@ -114,37 +114,37 @@ impl Customer {
     }
 
     /// The language, as the source codes it.
-    async fn locale(&self) -> Option<&String> {
+    fn locale(&self) -> Option<&String> {
         self.0.locale.as_ref()
     }
 
     /// The currency the customer is usually billed in.
-    async fn currency(&self) -> Option<CurrencyCode> {
+    fn currency(&self) -> Option<CurrencyCode> {
         self.0.currency.clone().map(CurrencyCode)
     }
 
     /// The state of the customer.
-    async fn status(&self) -> CustomerStatus {
+    fn status(&self) -> CustomerStatus {
         self.0.status.into()
     }
 
     /// The state as the source words it.
-    async fn source_status(&self) -> Option<&String> {
+    fn source_status(&self) -> Option<&String> {
         self.0.source_status.as_ref()
     }
 
     /// Whether the customer is exempt from tax. Null when the source does not say.
-    async fn tax_exempt(&self) -> Option<bool> {
+    fn tax_exempt(&self) -> Option<bool> {
         self.0.tax_exempt
     }
 
     /// The customer's own tax rate in percent.
-    async fn tax_rate(&self) -> Option<Decimal> {
+    fn tax_rate(&self) -> Option<Decimal> {
         self.0.tax_rate.as_ref().map(Decimal::from)
     }
 
     /// Whether that rate replaces the usual one.
-    async fn tax_rate_override_enabled(&self) -> Option<bool> {
+    fn tax_rate_override_enabled(&self) -> Option<bool> {
         self.0.tax_rate_override_enabled
     }
 
@@ -160,52 +160,52 @@ impl Customer {
     }
 
     /// The brand the customer deals with, in the source system.
-    async fn brand_id(&self) -> Option<&String> {
+    fn brand_id(&self) -> Option<&String> {
         self.0.brand_external_id.as_ref()
     }
 
     /// The name of that brand.
-    async fn brand_name(&self) -> Option<&String> {
+    fn brand_name(&self) -> Option<&String> {
         self.0.brand_name.as_ref()
     }
 
     /// The contact that is sent the bills, in the source system.
-    async fn billing_contact_id(&self) -> Option<&String> {
+    fn billing_contact_id(&self) -> Option<&String> {
         self.0.billing_contact_external_id.as_ref()
     }
 
     /// The merchant's notes. Needs the scope `invoices.internal:read`.
-    async fn notes(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn notes(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("Customer", "notes"), self.0.notes.clone())
     }
 
     /// Whether the customer is real. False for test data.
-    async fn livemode(&self) -> bool {
+    fn livemode(&self) -> bool {
         self.0.livemode
     }
 
     /// What the merchant attached, ordered by key.
-    async fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
-        metadata(&self.0.metadata, keys.as_deref())
+    fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
+        metadata(&self.0.metadata, keys)
     }
 
     /// What the source stated and the schema has no field for. Needs the scope `invoices.internal:read`.
-    async fn external_attributes(
+    fn external_attributes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>,
     ) -> Nullable<Vec<ExternalAttribute>> {
-        let attributes = external_attributes(&self.0.external_attributes, keys.as_deref());
+        let attributes = external_attributes(&self.0.external_attributes, keys);
         guarded_value(ctx, ("Customer", "externalAttributes"), Some(attributes))
     }
 
     /// When the customer was recorded here.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// The day on which the source recorded the customer.
-    async fn source_created_at(&self) -> Option<Date> {
+    fn source_created_at(&self) -> Option<Date> {
         self.0.source_created_on.map(Date)
     }
 

@@ -45,7 +45,7 @@ impl CustomerConnection {
 #[Object]
 impl CustomerConnection {
     /// The customers with their cursors.
-    async fn edges(&self) -> Vec<CustomerEdge> {
+    fn edges(&self) -> Vec<CustomerEdge> {
         let edge = |row| CustomerEdge {
             cursor: cursor(row),
             node: Customer(Arc::clone(row)),
@@ -54,12 +54,12 @@ impl CustomerConnection {
     }
 
     /// The customers.
-    async fn nodes(&self) -> Vec<Customer> {
+    fn nodes(&self) -> Vec<Customer> {
         self.rows.0.iter().cloned().map(Customer).collect()
     }
 
     /// Where the page stands in the list.
-    async fn page_info(&self) -> PageInfo {
+    fn page_info(&self) -> PageInfo {
         let ends = self.rows.0.first().zip(self.rows.0.last());
         page_info(
             &self.page,

@@ -32,12 +32,12 @@ impl CustomerSnapshot {
 #[Object]
 impl CustomerSnapshot {
     /// The name on the invoice.
-    async fn name(&self) -> &String {
+    fn name(&self) -> &String {
         &self.0.name
     }
 
     /// The customer's id in the source system; `Invoice.customerId` has the one here. Needs the scope `customers.pii:read`.
-    async fn customer_id(&self, ctx: &Context<'_>) -> Nullable<ID> {
+    fn customer_id(&self, ctx: &Context<'_>) -> Nullable<ID> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "customerId"),
@@ -46,52 +46,52 @@ impl CustomerSnapshot {
     }
 
     /// The id of the customer above, in the source system. Needs the scope `customers.pii:read`.
-    async fn parent_id(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn parent_id(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "parentId"), self.0.parent_external_id.clone())
     }
 
     /// The merchant's own id for the customer. Needs the scope `customers.pii:read`.
-    async fn alias(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn alias(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "alias"), self.0.alias.clone())
     }
 
     /// The person's first name. Needs the scope `customers.pii:read`.
-    async fn first_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn first_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "firstName"), self.0.first_name.clone())
     }
 
     /// The person's last name. Needs the scope `customers.pii:read`.
-    async fn last_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn last_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "lastName"), self.0.last_name.clone())
     }
 
     /// The company's name. Needs the scope `customers.pii:read`.
-    async fn company_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn company_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "companyName"), self.0.company_name.clone())
     }
 
     /// Whether the customer is a company. Needs the scope `customers.pii:read`.
-    async fn is_company(&self, ctx: &Context<'_>) -> Nullable<bool> {
+    fn is_company(&self, ctx: &Context<'_>) -> Nullable<bool> {
         guarded_value(ctx, ("CustomerSnapshot", "isCompany"), self.0.is_company)
     }
 
     /// The e-mail address. Needs the scope `customers.pii:read`.
-    async fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn email(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "email"), self.0.email.clone())
     }
 
     /// The telephone number. Needs the scope `customers.pii:read`.
-    async fn phone(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn phone(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "phone"), self.0.phone.clone())
     }
 
     /// The tax number. Needs the scope `customers.pii:read`.
-    async fn tax_id(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn tax_id(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "taxId"), self.0.tax_id.clone())
     }
 
     /// The number in a company register. Needs the scope `customers.pii:read`.
-    async fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "organizationNumber"),
@@ -100,37 +100,37 @@ impl CustomerSnapshot {
     }
 
     /// The address on the invoice. Needs the scope `customers.pii:read`.
-    async fn billing_address(&self, ctx: &Context<'_>) -> Nullable<Address> {
+    fn billing_address(&self, ctx: &Context<'_>) -> Nullable<Address> {
         guarded_value(ctx, ("CustomerSnapshot", "billingAddress"), self.address())
     }
 
     /// The language, as the source codes it. Needs the scope `customers.pii:read`.
-    async fn locale(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn locale(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "locale"), self.0.locale.clone())
     }
 
     /// When the copy was made. Needs the scope `customers.pii:read`.
-    async fn taken_at(&self, ctx: &Context<'_>) -> Nullable<DateTime> {
+    fn taken_at(&self, ctx: &Context<'_>) -> Nullable<DateTime> {
         guarded_value(ctx, ("CustomerSnapshot", "takenAt"), self.0.snapshot_at.map(DateTime))
     }
 
     /// The state the customer was in. Needs the scope `customers.pii:read`.
-    async fn status(&self, ctx: &Context<'_>) -> Nullable<CustomerStatus> {
+    fn status(&self, ctx: &Context<'_>) -> Nullable<CustomerStatus> {
         guarded_value(ctx, ("CustomerSnapshot", "status"), self.0.status.map(Into::into))
     }
 
     /// That state as the source words it. Needs the scope `customers.pii:read`.
-    async fn source_status(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn source_status(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "sourceStatus"), self.0.source_status.clone())
     }
 
     /// Whether the customer was exempt from tax. Needs the scope `customers.pii:read`.
-    async fn tax_exempt(&self, ctx: &Context<'_>) -> Nullable<bool> {
+    fn tax_exempt(&self, ctx: &Context<'_>) -> Nullable<bool> {
         guarded_value(ctx, ("CustomerSnapshot", "taxExempt"), self.0.tax_exempt)
     }
 
     /// The customer's own tax rate in percent. Needs the scope `customers.pii:read`.
-    async fn tax_rate(&self, ctx: &Context<'_>) -> Nullable<Decimal> {
+    fn tax_rate(&self, ctx: &Context<'_>) -> Nullable<Decimal> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "taxRate"),
@@ -139,7 +139,7 @@ impl CustomerSnapshot {
     }
 
     /// Whether that rate replaced the usual one. Needs the scope `customers.pii:read`.
-    async fn tax_rate_override_enabled(&self, ctx: &Context<'_>) -> Nullable<bool> {
+    fn tax_rate_override_enabled(&self, ctx: &Context<'_>) -> Nullable<bool> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "taxRateOverrideEnabled"),
@@ -148,7 +148,7 @@ impl CustomerSnapshot {
     }
 
     /// The currency the customer was usually billed in. Needs the scope `customers.pii:read`.
-    async fn currency(&self, ctx: &Context<'_>) -> Nullable<CurrencyCode> {
+    fn currency(&self, ctx: &Context<'_>) -> Nullable<CurrencyCode> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "currency"),
@@ -157,17 +157,17 @@ impl CustomerSnapshot {
     }
 
     /// The brand the customer dealt with, in the source system. Needs the scope `customers.pii:read`.
-    async fn brand_id(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn brand_id(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "brandId"), self.0.brand_external_id.clone())
     }
 
     /// The name of that brand. Needs the scope `customers.pii:read`.
-    async fn brand_name(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn brand_name(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "brandName"), self.0.brand_name.clone())
     }
 
     /// The contact that was sent the bills, in the source system. Needs the scope `customers.pii:read`.
-    async fn billing_contact_id(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn billing_contact_id(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "billingContactId"),
@@ -176,12 +176,12 @@ impl CustomerSnapshot {
     }
 
     /// The merchant's notes. Needs the scope `invoices.internal:read`.
-    async fn notes(&self, ctx: &Context<'_>) -> Nullable<String> {
+    fn notes(&self, ctx: &Context<'_>) -> Nullable<String> {
         guarded_value(ctx, ("CustomerSnapshot", "notes"), self.0.notes.clone())
     }
 
     /// The day on which the source recorded the customer. Needs the scope `customers.pii:read`.
-    async fn source_created_at(&self, ctx: &Context<'_>) -> Nullable<Date> {
+    fn source_created_at(&self, ctx: &Context<'_>) -> Nullable<Date> {
         guarded_value(
             ctx,
             ("CustomerSnapshot", "sourceCreatedAt"),
@@ -190,12 +190,12 @@ impl CustomerSnapshot {
     }
 
     /// What the source stated and the schema has no field for. Needs the scope `invoices.internal:read`.
-    async fn external_attributes(
+    fn external_attributes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>,
     ) -> Nullable<Vec<ExternalAttribute>> {
-        let attributes = external_attributes(&self.0.external_attributes, keys.as_deref());
+        let attributes = external_attributes(&self.0.external_attributes, keys);
         guarded_value(ctx, ("CustomerSnapshot", "externalAttributes"), Some(attributes))
     }
 }

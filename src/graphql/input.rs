@@ -230,14 +230,18 @@ impl CustomerFilter {
 }
 
 /// An id that a client names. One that cannot be an id here is one that nothing has.
-pub(super) fn id<Id: From<String>>(name: &str, id: ID) -> Result<Id, Failure> {
+pub(super) fn id<Id: From<String>>(name: &str, ID(id): ID) -> Result<Id, Failure> {
     if id.len() > ID_MAX {
         return Err(Failure::BadInput(format!(
             "{name} must have at most {ID_MAX} characters."
         )));
     }
     // NUL is no character of an id, and Postgres refuses it in any text.
-    Ok(Id::from(id.0.replace('\0', "\u{fffd}")))
+    Ok(Id::from(if id.contains('\0') {
+        id.replace('\0', "\u{fffd}")
+    } else {
+        id
+    }))
 }
 
 /// Ids that a client lists.

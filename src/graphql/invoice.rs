@@ -62,47 +62,47 @@ impl Invoice {
     }
 
     /// The id in the source system. Null for invoices made here.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// Where the invoice comes from.
-    async fn source_system(&self) -> SourceSystem {
+    fn source_system(&self) -> SourceSystem {
         self.0.source_system.into()
     }
 
     /// The integer id that HostBill style clients know the invoice by, as text. Null when it has none.
-    async fn legacy_number(&self) -> Option<String> {
+    fn legacy_number(&self) -> Option<String> {
         self.0.legacy_number.map(|number| number.to_string())
     }
 
     /// The number printed on the invoice. Null while a draft; never changes afterwards.
-    async fn number(&self) -> Option<&String> {
+    fn number(&self) -> Option<&String> {
         self.0.number.as_ref()
     }
 
     /// The number it got when a pro-forma invoice became final.
-    async fn paid_number(&self) -> Option<&String> {
+    fn paid_number(&self) -> Option<&String> {
         self.0.paid_number.as_ref()
     }
 
     /// The number of the pro-forma invoice before it.
-    async fn proforma_number(&self) -> Option<&String> {
+    fn proforma_number(&self) -> Option<&String> {
         self.0.proforma_number.as_ref()
     }
 
     /// The state of the invoice.
-    async fn status(&self) -> InvoiceStatus {
+    fn status(&self) -> InvoiceStatus {
         self.0.status.into()
     }
 
     /// The state as the source system words it. Null for invoices made here.
-    async fn source_status(&self) -> Option<&String> {
+    fn source_status(&self) -> Option<&String> {
         self.0.source_status.as_ref()
     }
 
     /// When the invoice entered its present state. Null when the source does not say.
-    async fn status_changed_at(&self) -> Option<DateTime> {
+    fn status_changed_at(&self) -> Option<DateTime> {
         rules::status_changed_at(&self.0).map(DateTime)
     }
 
@@ -119,82 +119,82 @@ impl Invoice {
     }
 
     /// Whether money is still owed after the due moment.
-    async fn is_overdue(&self, ctx: &Context<'_>) -> Result<bool> {
+    fn is_overdue(&self, ctx: &Context<'_>) -> Result<bool> {
         Ok(rules::is_overdue(&self.0, request(ctx)?.now))
     }
 
     /// Whole days since the due moment; 0 when not overdue.
-    async fn days_overdue(&self, ctx: &Context<'_>) -> Result<i32> {
+    fn days_overdue(&self, ctx: &Context<'_>) -> Result<i32> {
         Ok(i32::try_from(rules::days_overdue(&self.0, request(ctx)?.now)).unwrap_or(i32::MAX))
     }
 
     /// Why the invoice was made.
-    async fn billing_reason(&self) -> BillingReason {
+    fn billing_reason(&self) -> BillingReason {
         self.0.billing_reason.into()
     }
 
     /// What sort of invoice it is.
-    async fn invoice_type(&self) -> InvoiceType {
+    fn invoice_type(&self) -> InvoiceType {
         self.0.invoice_type.into()
     }
 
     /// What the invoice was made from.
-    async fn origin(&self) -> InvoiceOrigin {
+    fn origin(&self) -> InvoiceOrigin {
         InvoiceOrigin(Arc::clone(&self.0))
     }
 
     /// How the money is to be collected.
-    async fn collection_method(&self) -> CollectionMethod {
+    fn collection_method(&self) -> CollectionMethod {
         self.0.collection_method.into()
     }
 
     /// The currency of every amount on the invoice.
-    async fn currency(&self) -> CurrencyCode {
+    fn currency(&self) -> CurrencyCode {
         CurrencyCode(self.0.currency.clone())
     }
 
     /// Whether the invoice is real. False for test data.
-    async fn livemode(&self) -> bool {
+    fn livemode(&self) -> bool {
         self.0.livemode
     }
 
     /// Whether the invoice is read-only here, as imported ones are.
-    async fn locked(&self) -> bool {
+    fn locked(&self) -> bool {
         self.0.locked
     }
 
     /// The sum of the lines after their own discounts, before the invoice's discounts and tax.
-    async fn subtotal(&self) -> Money {
+    fn subtotal(&self) -> Money {
         self.money(self.0.subtotal)
     }
 
     /// The part of the subtotal that recurs. Null when the source does not tell.
-    async fn subtotal_recurring(&self) -> Option<Money> {
+    fn subtotal_recurring(&self) -> Option<Money> {
         Money::some(self.0.subtotal_recurring, &self.0.currency)
     }
 
     /// Discounts of the whole invoice.
-    async fn discount_total(&self) -> Money {
+    fn discount_total(&self) -> Money {
         self.money(self.0.discount_total)
     }
 
     /// The sum of all taxes.
-    async fn tax_total(&self) -> Money {
+    fn tax_total(&self) -> Money {
         self.money(self.0.tax_total)
     }
 
     /// What the invoice amounts to, before credits and balances are applied.
-    async fn total(&self) -> Money {
+    fn total(&self) -> Money {
         self.money(self.0.total)
     }
 
     /// Credits that were applied to the total.
-    async fn applied_credits(&self) -> Money {
+    fn applied_credits(&self) -> Money {
         self.money(self.0.applied_credits)
     }
 
     /// The customer's balance around this invoice. Null when the source keeps none.
-    async fn balance(&self) -> Option<InvoiceBalance> {
+    fn balance(&self) -> Option<InvoiceBalance> {
         let known = [self.0.balance_start, self.0.balance_applied, self.0.balance_end];
         let [start, applied, end] = known.map(|part| self.money(part.unwrap_or_default()));
         known.iter().any(Option::is_some).then_some(InvoiceBalance {
@@ -205,47 +205,47 @@ impl Invoice {
     }
 
     /// What is to be paid in all. Does not shrink when payments arrive: see `amountRemaining`.
-    async fn amount_due(&self) -> Money {
+    fn amount_due(&self) -> Money {
         self.money(self.0.amount_due)
     }
 
     /// What was paid. Refunds do not reduce it: see `amountRefunded`.
-    async fn amount_paid(&self) -> Money {
+    fn amount_paid(&self) -> Money {
         self.money(self.0.amount_paid)
     }
 
     /// What is still to be paid; zero once void.
-    async fn amount_remaining(&self) -> Money {
+    fn amount_remaining(&self) -> Money {
         self.money(rules::amount_remaining(&self.0))
     }
 
     /// What was paid beyond the amount due.
-    async fn amount_overpaid(&self) -> Money {
+    fn amount_overpaid(&self) -> Money {
         self.money(rules::amount_overpaid(&self.0))
     }
 
     /// What went back.
-    async fn amount_refunded(&self) -> Money {
+    fn amount_refunded(&self) -> Money {
         self.money(self.0.amount_refunded)
     }
 
     /// Whether the invoice was settled outside the system, such as by a bank transfer.
-    async fn paid_out_of_band(&self) -> bool {
+    fn paid_out_of_band(&self) -> bool {
         self.0.paid_out_of_band
     }
 
     /// The rate to the merchant's own currency that the source used. Null when none was.
-    async fn exchange_rate(&self) -> Option<Decimal> {
+    fn exchange_rate(&self) -> Option<Decimal> {
         self.0.exchange_rate.as_ref().map(Decimal::from)
     }
 
     /// Whether the customer is exempt from tax on this invoice.
-    async fn tax_exempt(&self) -> bool {
+    fn tax_exempt(&self) -> bool {
         self.0.tax_exempt
     }
 
     /// How the source computed the taxes. Null when it does not say.
-    async fn tax_config(&self) -> Option<TaxConfig> {
+    fn tax_config(&self) -> Option<TaxConfig> {
         self.0
             .tax_config
             .as_ref()
@@ -253,87 +253,87 @@ impl Invoice {
     }
 
     /// The day printed on the invoice.
-    async fn issue_date(&self) -> Date {
+    fn issue_date(&self) -> Date {
         Date(self.0.issue_date)
     }
 
     /// The day by which it is to be paid.
-    async fn due_date(&self) -> Option<Date> {
+    fn due_date(&self) -> Option<Date> {
         self.0.due_date.map(Date)
     }
 
     /// The moment after which it is overdue; the end of `dueDate` in UTC when only a day was stated.
-    async fn due_at(&self) -> Option<DateTime> {
+    fn due_at(&self) -> Option<DateTime> {
         self.0.due_at.map(DateTime)
     }
 
     /// A later day that the source grants before it acts.
-    async fn pay_by_date(&self) -> Option<Date> {
+    fn pay_by_date(&self) -> Option<Date> {
         self.0.pay_by_date.map(Date)
     }
 
     /// Days from issue to due.
-    async fn net_terms_days(&self) -> Option<i32> {
+    fn net_terms_days(&self) -> Option<i32> {
         self.0.net_terms_days
     }
 
     /// The time that the invoice bills. Null when none was stated.
-    async fn period(&self) -> Option<Period> {
+    fn period(&self) -> Option<Period> {
         Period::of(self.0.period_start, self.0.period_end, self.0.period_is_date)
     }
 
     /// When it was made.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When it last changed.
-    async fn updated_at(&self) -> DateTime {
+    fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 
     /// When it was issued. Null while a draft.
-    async fn finalized_at(&self) -> Option<DateTime> {
+    fn finalized_at(&self) -> Option<DateTime> {
         self.0.finalized_at.map(DateTime)
     }
 
     /// When it was settled.
-    async fn paid_at(&self) -> Option<DateTime> {
+    fn paid_at(&self) -> Option<DateTime> {
         self.0.paid_at.map(DateTime)
     }
 
     /// When it was cancelled.
-    async fn voided_at(&self) -> Option<DateTime> {
+    fn voided_at(&self) -> Option<DateTime> {
         self.0.voided_at.map(DateTime)
     }
 
     /// When it was given up on. Stays when it is paid after all.
-    async fn uncollectible_at(&self) -> Option<DateTime> {
+    fn uncollectible_at(&self) -> Option<DateTime> {
         self.0.uncollectible_at.map(DateTime)
     }
 
     /// A sentence for the customer.
-    async fn description(&self) -> Option<&String> {
+    fn description(&self) -> Option<&String> {
         self.0.description.as_ref()
     }
 
     /// A note printed on the invoice.
-    async fn memo(&self) -> Option<&String> {
+    fn memo(&self) -> Option<&String> {
         self.0.memo.as_ref()
     }
 
     /// The reference that the customer gave.
-    async fn reference(&self) -> Option<&String> {
+    fn reference(&self) -> Option<&String> {
         self.0.reference.as_ref()
     }
 
     /// The customer's purchase order.
-    async fn purchase_order(&self) -> Option<&String> {
+    fn purchase_order(&self) -> Option<&String> {
         self.0.purchase_order.as_ref()
     }
 
     /// The order behind the invoice. Null when there is none.
-    async fn order(&self) -> Option<OrderRef> {
+    fn order(&self) -> Option<OrderRef> {
         let row = &self.0;
         let known = row.order_external_id.is_some() || row.order_number.is_some() || row.is_first_order.is_some();
         known.then(|| OrderRef {
@@ -344,38 +344,38 @@ impl Invoice {
     }
 
     /// The template that recurring invoices of the source are made from.
-    async fn recurring_template_id(&self) -> Option<&String> {
+    fn recurring_template_id(&self) -> Option<&String> {
         self.0.recurring_external_id.as_ref()
     }
 
     /// The brand it was issued under, in the source system.
-    async fn brand_id(&self) -> Option<&String> {
+    fn brand_id(&self) -> Option<&String> {
         self.0.brand_external_id.as_ref()
     }
 
     /// The contact it was sent to, in the source system.
-    async fn billing_contact_id(&self) -> Option<&String> {
+    fn billing_contact_id(&self) -> Option<&String> {
         self.0.contact_external_id.as_ref()
     }
 
     /// Who takes the payments, as the source names it.
-    async fn payment_provider(&self) -> Option<PaymentProviderRef> {
+    fn payment_provider(&self) -> Option<PaymentProviderRef> {
         let (code, name) = (self.0.provider_external_id.clone(), self.0.provider_name.clone());
         (code.is_some() || name.is_some()).then_some(PaymentProviderRef { code, name })
     }
 
     /// Why the source last failed to issue the invoice. Null when it did not fail.
-    async fn last_finalization_error(&self) -> Option<FinalizationError> {
+    fn last_finalization_error(&self) -> Option<FinalizationError> {
         self.0.last_finalization_error.as_ref().map(FinalizationError::of)
     }
 
     /// What the merchant attached, ordered by key.
-    async fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
-        metadata(&self.0.metadata, keys.as_deref())
+    fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
+        metadata(&self.0.metadata, keys)
     }
 
     /// The id of the customer; `customer` has the rest.
-    async fn customer_id(&self) -> ID {
+    fn customer_id(&self) -> ID {
         ID(self.0.customer_id.0.clone())
     }
 
@@ -400,7 +400,7 @@ impl Invoice {
     }
 
     /// The id of the rental that the invoice bills as a whole; lines may bill others.
-    async fn rental_id(&self) -> Option<ID> {
+    fn rental_id(&self) -> Option<ID> {
         self.0.rental_id.as_ref().map(|id| ID(id.0.clone()))
     }
 
@@ -416,7 +416,7 @@ impl Invoice {
     }
 
     /// The id of the subscription that the invoice was made from.
-    async fn subscription_id(&self) -> Option<ID> {
+    fn subscription_id(&self) -> Option<ID> {
         self.0.subscription_id.as_ref().map(|id| ID(id.0.clone()))
     }
 
@@ -580,7 +580,7 @@ impl Invoice {
     }
 
     /// A pay link that works now, never a stored one. Null when there is nothing to pay; null with
-    /// UPSTREAM_UNAVAILABLE when Stripe cannot be asked, `hostedInvoiceUrl` being the next best then. Needs the scope
+    /// `UPSTREAM_UNAVAILABLE` when Stripe cannot be asked, `hostedInvoiceUrl` being the next best then. Needs the scope
     /// `invoices.links:read`.
     async fn pay_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
         guarded(ctx, ("Invoice", "payUrl"), async {
@@ -614,17 +614,17 @@ impl Invoice {
     }
 
     /// What the source stated and the schema has no field for. Needs the scope `invoices.internal:read`.
-    async fn external_attributes(
+    fn external_attributes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>,
     ) -> Nullable<Vec<ExternalAttribute>> {
-        let attributes = external_attributes(&self.0.external_attributes, keys.as_deref());
+        let attributes = external_attributes(&self.0.external_attributes, keys);
         guarded_value(ctx, ("Invoice", "externalAttributes"), Some(attributes))
     }
 
     /// Whether what was imported adds up, and where it does not. Needs the scope `invoices.internal:read`.
-    async fn integrity(&self, ctx: &Context<'_>) -> Nullable<Integrity> {
+    fn integrity(&self, ctx: &Context<'_>) -> Nullable<Integrity> {
         guarded_value(
             ctx,
             ("Invoice", "integrity"),
@@ -650,13 +650,13 @@ pub(super) struct InvoiceOrigin(Arc<invoice::Model>);
 #[Object]
 impl InvoiceOrigin {
     /// The sort of origin.
-    async fn kind(&self) -> OriginKind {
+    fn kind(&self) -> OriginKind {
         self.0.origin_kind.into()
     }
 
     /// What was attached to the origin when the invoice was made: a copy, not what it has now.
-    async fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
-        metadata(&self.0.origin_metadata, keys.as_deref())
+    fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
+        metadata(&self.0.origin_metadata, keys)
     }
 }
 
@@ -739,9 +739,9 @@ impl TaxConfig {
         Self {
             mode,
             rounding,
-            compound_level2: flag("compoundLevel2"),
-            allow_negative: flag("allowNegative"),
-            tax_credits: flag("taxCredits"),
+            compound_level2: flag("compound_level2"),
+            allow_negative: flag("allow_negative"),
+            tax_credits: flag("tax_credits"),
         }
     }
 }

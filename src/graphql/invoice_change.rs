@@ -55,32 +55,32 @@ impl InvoiceChange {
 #[Object]
 impl InvoiceChange {
     /// When it took effect.
-    async fn occurred_at(&self) -> DateTime {
+    fn occurred_at(&self) -> DateTime {
         DateTime(self.row.occurred_at)
     }
 
     /// What it says on the invoice.
-    async fn description(&self) -> &String {
+    fn description(&self) -> &String {
         &self.row.description
     }
 
     /// What it adds to the invoice before discounts.
-    async fn subtotal(&self) -> Money {
+    fn subtotal(&self) -> Money {
         Money::new(self.row.subtotal, &self.invoice.currency)
     }
 
     /// What is taken off.
-    async fn discount(&self) -> Money {
+    fn discount(&self) -> Money {
         Money::new(self.row.discount, &self.invoice.currency)
     }
 
     /// The quantity before.
-    async fn start_quantity(&self) -> i32 {
+    fn start_quantity(&self) -> i32 {
         self.row.start_quantity
     }
 
     /// The quantity after.
-    async fn end_quantity(&self) -> i32 {
+    fn end_quantity(&self) -> i32 {
         self.row.end_quantity
     }
 
@@ -95,12 +95,12 @@ impl InvoiceChange {
     }
 
     /// Ids of the lines before, in the source system; not all need be on the invoice.
-    async fn start_item_ids(&self) -> Vec<String> {
+    fn start_item_ids(&self) -> Vec<String> {
         texts(&self.row.start_item_ids)
     }
 
     /// Ids of the lines after, in the source system; not all need be on the invoice.
-    async fn end_item_ids(&self) -> Vec<String> {
+    fn end_item_ids(&self) -> Vec<String> {
         texts(&self.row.end_item_ids)
     }
 }

@@ -88,7 +88,7 @@ impl InvoiceConnection {
 #[Object]
 impl InvoiceConnection {
     /// The invoices with their cursors.
-    async fn edges(&self) -> Vec<InvoiceEdge> {
+    fn edges(&self) -> Vec<InvoiceEdge> {
         self.rows
             .0
             .iter()
@@ -100,12 +100,12 @@ impl InvoiceConnection {
     }
 
     /// The invoices.
-    async fn nodes(&self) -> Vec<Invoice> {
+    fn nodes(&self) -> Vec<Invoice> {
         self.rows.0.iter().cloned().map(Invoice).collect()
     }
 
     /// Where the page stands in the list.
-    async fn page_info(&self) -> PageInfo {
+    fn page_info(&self) -> PageInfo {
         let ends = self.rows.0.first().zip(self.rows.0.last());
         let ends = ends.map(|(first, last)| (self.cursor(first), self.cursor(last)));
         page_info(&self.list.page, self.rows.1, ends)
@@ -116,12 +116,11 @@ impl InvoiceConnection {
         nullable(async {
             let loaders = &request(ctx)?.loaders;
             let filter = Arc::new(self.list.filter.clone());
-            let count = match &self.customer {
-                Some(customer) => loaders.invoice_count_of_customer(customer.clone(), filter).await?,
-                None => {
-                    let (tenant, reader) = loaders.reader();
-                    store::invoice::count(tenant, reader, &filter).await?
-                }
+            let count = if let Some(customer) = &self.customer {
+                loaders.invoice_count_of_customer(customer.clone(), filter).await?
+            } else {
+                let (tenant, reader) = loaders.reader();
+                store::invoice::count(tenant, reader, &filter).await?
             };
             Ok(Some(i32::try_from(count).unwrap_or(i32::MAX)))
         })
@@ -132,18 +131,17 @@ impl InvoiceConnection {
     async fn totals(&self, ctx: &Context<'_>) -> Result<Vec<CurrencyTotals>> {
         let loaders = &request(ctx)?.loaders;
         let filter = Arc::new(self.list.filter.clone());
-        let totals = match &self.customer {
-            Some(customer) => loaders
+        let totals = if let Some(customer) = &self.customer {
+            loaders
                 .invoice_totals_of_customer(customer.clone(), filter)
                 .await
-                .map_err(Failure::from)?,
-            None => {
-                let (tenant, reader) = loaders.reader();
-                let totals = store::invoice::totals(tenant, reader, &filter)
-                    .await
-                    .map_err(Failure::from)?;
-                totals.into_iter().map(Arc::new).collect()
-            }
+                .map_err(Failure::from)?
+        } else {
+            let (tenant, reader) = loaders.reader();
+            let totals = store::invoice::totals(tenant, reader, &filter)
+                .await
+                .map_err(Failure::from)?;
+            totals.into_iter().map(Arc::new).collect()
         };
         Ok(totals.iter().map(|row| CurrencyTotals::of(row)).collect())
     }

@@ -20,43 +20,43 @@ impl InvoiceEvent {
     }
 
     /// What happened, such as `finalized` or `paid`.
-    async fn r#type(&self) -> &String {
+    fn r#type(&self) -> &String {
         &self.0.kind
     }
 
     /// The state before. Null when the state did not change.
-    async fn from(&self) -> Option<InvoiceStatus> {
+    fn from(&self) -> Option<InvoiceStatus> {
         self.0.from_status.map(Into::into)
     }
 
     /// The state after. Null when the state did not change.
-    async fn to(&self) -> Option<InvoiceStatus> {
+    fn to(&self) -> Option<InvoiceStatus> {
         self.0.to_status.map(Into::into)
     }
 
     /// Who caused it.
-    async fn source(&self) -> EventSource {
+    fn source(&self) -> EventSource {
         self.0.source.into()
     }
 
     /// The principal behind it, as its credential names it.
-    async fn actor(&self) -> Option<&String> {
+    fn actor(&self) -> Option<&String> {
         self.0.actor_id.as_ref()
     }
 
     /// Details. Null when there are none.
-    async fn data(&self) -> Option<Json> {
+    fn data(&self) -> Option<Json> {
         let empty = self.0.data.as_object().is_none_or(serde_json::Map::is_empty);
         (!empty).then(|| Json(self.0.data.clone()))
     }
 
     /// When it happened.
-    async fn occurred_at(&self) -> DateTime {
+    fn occurred_at(&self) -> DateTime {
         DateTime(self.0.occurred_at)
     }
 
     /// When it was recorded here.
-    async fn recorded_at(&self) -> DateTime {
+    fn recorded_at(&self) -> DateTime {
         DateTime(self.0.recorded_at)
     }
 }

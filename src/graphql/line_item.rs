@@ -40,117 +40,117 @@ impl LineItem {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.row.external_id.as_ref()
     }
 
     /// The place among the lines of the invoice, from 0.
-    async fn position(&self) -> i32 {
+    fn position(&self) -> i32 {
         self.row.position
     }
 
     /// What the line bills.
-    async fn kind(&self) -> LineItemKind {
+    fn kind(&self) -> LineItemKind {
         self.row.kind.into()
     }
 
     /// What the line bills, as the source words it.
-    async fn source_kind(&self) -> Option<&String> {
+    fn source_kind(&self) -> Option<&String> {
         self.row.source_kind.as_ref()
     }
 
     /// A short name, where the source has one.
-    async fn name(&self) -> Option<&String> {
+    fn name(&self) -> Option<&String> {
         self.row.name.as_ref()
     }
 
     /// What the line says on the invoice.
-    async fn description(&self) -> &String {
+    fn description(&self) -> &String {
         &self.row.description
     }
 
     /// A second text below the description.
-    async fn details(&self) -> Option<&String> {
+    fn details(&self) -> Option<&String> {
         self.row.details.as_ref()
     }
 
     /// How many units.
-    async fn quantity(&self) -> Decimal {
+    fn quantity(&self) -> Decimal {
         Decimal::from(&self.row.quantity)
     }
 
     /// How many units were metered, where that differs from what is billed.
-    async fn raw_quantity(&self) -> Option<Decimal> {
+    fn raw_quantity(&self) -> Option<Decimal> {
         self.row.raw_quantity.as_ref().map(Decimal::from)
     }
 
     /// The unit, such as `gpu_hour`.
-    async fn unit(&self) -> Option<&String> {
+    fn unit(&self) -> Option<&String> {
         self.row.unit.as_ref()
     }
 
     /// The price of a unit in major units, with as many digits as it needs.
-    async fn unit_price(&self) -> Option<Decimal> {
+    fn unit_price(&self) -> Option<Decimal> {
         self.row.unit_price.as_ref().map(Decimal::from)
     }
 
     /// What the line was rated with. Null when the source names neither price nor product.
-    async fn pricing(&self) -> Option<LinePricing> {
+    fn pricing(&self) -> Option<LinePricing> {
         (self.row.price_id.is_some() || self.row.product_id.is_some()).then(|| LinePricing(Arc::clone(&self.row)))
     }
 
     /// Before the line's own discounts and tax.
-    async fn subtotal(&self) -> Money {
+    fn subtotal(&self) -> Money {
         Money::new(self.row.subtotal, &self.currency)
     }
 
     /// The line's own discounts.
-    async fn discount_total(&self) -> Money {
+    fn discount_total(&self) -> Money {
         Money::new(self.row.discount_total, &self.currency)
     }
 
     /// A one-off part of the subtotal.
-    async fn setup_fee(&self) -> Option<Money> {
+    fn setup_fee(&self) -> Option<Money> {
         Money::some(self.row.setup_fee, &self.currency)
     }
 
     /// Whether the line is taxed.
-    async fn taxable(&self) -> bool {
+    fn taxable(&self) -> bool {
         self.row.taxable
     }
 
     /// The tax rate in percent.
-    async fn tax_rate(&self) -> Option<Decimal> {
+    fn tax_rate(&self) -> Option<Decimal> {
         self.row.tax_rate.as_ref().map(Decimal::from)
     }
 
     /// The tax of the line, where the source states it by line.
-    async fn tax_total(&self) -> Option<Money> {
+    fn tax_total(&self) -> Option<Money> {
         Money::some(self.row.tax_total, &self.currency)
     }
 
     /// What the line adds to the invoice.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::new(self.row.amount, &self.currency)
     }
 
     /// Whether `amount` contains the line's tax.
-    async fn amount_includes_tax(&self) -> bool {
+    fn amount_includes_tax(&self) -> bool {
         self.row.amount_includes_tax
     }
 
     /// Whether the line prorates a change in mid-cycle.
-    async fn is_proration(&self) -> bool {
+    fn is_proration(&self) -> bool {
         self.row.is_proration
     }
 
     /// The time that the line bills.
-    async fn period(&self) -> Option<Period> {
+    fn period(&self) -> Option<Period> {
         Period::of(self.row.period_start, self.row.period_end, self.row.period_is_date)
     }
 
     /// The id of the rental that the line bills.
-    async fn rental_id(&self) -> Option<ID> {
+    fn rental_id(&self) -> Option<ID> {
         self.row.rental_id.as_ref().map(|id| ID(id.0.clone()))
     }
 
@@ -171,7 +171,7 @@ impl LineItem {
     }
 
     /// What the line was made from.
-    async fn origin(&self) -> LineOrigin {
+    fn origin(&self) -> LineOrigin {
         LineOrigin {
             kind: self.row.origin_kind.into(),
             item_id: self.row.origin_external_id.clone(),
@@ -180,7 +180,7 @@ impl LineItem {
     }
 
     /// The group of lines that the source prints it in.
-    async fn group_id(&self) -> Option<&String> {
+    fn group_id(&self) -> Option<&String> {
         self.row.group_external_id.as_ref()
     }
 
@@ -212,8 +212,8 @@ impl LineItem {
     }
 
     /// What the merchant attached, ordered by key.
-    async fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
-        metadata(&self.row.metadata, keys.as_deref())
+    fn metadata(&self, #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
+        metadata(&self.row.metadata, keys)
     }
 
     /// The invoice that the line is of. Needs the scope `invoices:read`.
@@ -227,12 +227,12 @@ impl LineItem {
     }
 
     /// What the source stated and the schema has no field for. Needs the scope `invoices.internal:read`.
-    async fn external_attributes(
+    fn external_attributes(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only these keys.")] keys: Option<Vec<String>>,
     ) -> Nullable<Vec<ExternalAttribute>> {
-        let attributes = external_attributes(&self.row.external_attributes, keys.as_deref());
+        let attributes = external_attributes(&self.row.external_attributes, keys);
         guarded_value(ctx, ("LineItem", "externalAttributes"), Some(attributes))
     }
 }
@@ -255,7 +255,7 @@ pub(super) struct LinePricing(Arc<line_item::Model>);
 #[Object]
 impl LinePricing {
     /// The id of the price.
-    async fn price_id(&self) -> Option<ID> {
+    fn price_id(&self) -> Option<ID> {
         self.0.price_id.as_ref().map(|id| ID(id.0.clone()))
     }
 
@@ -271,7 +271,7 @@ impl LinePricing {
     }
 
     /// The id of the product.
-    async fn product_id(&self) -> Option<ID> {
+    fn product_id(&self) -> Option<ID> {
         self.0.product_id.as_ref().map(|id| ID(id.0.clone()))
     }
 
@@ -312,32 +312,32 @@ impl SubLine {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.row.external_id.as_ref()
     }
 
     /// What it says on the invoice.
-    async fn name(&self) -> &String {
+    fn name(&self) -> &String {
         &self.row.name
     }
 
     /// How many units.
-    async fn quantity(&self) -> Decimal {
+    fn quantity(&self) -> Decimal {
         Decimal::from(&self.row.quantity)
     }
 
     /// The price of a unit in major units, with as many digits as it needs.
-    async fn unit_price(&self) -> Decimal {
+    fn unit_price(&self) -> Decimal {
         Decimal::from(&self.row.unit_price)
     }
 
     /// What it adds to the line.
-    async fn amount(&self) -> Money {
+    fn amount(&self) -> Money {
         Money::new(self.row.amount, &self.currency)
     }
 
     /// What the source stated besides.
-    async fn attributes(&self) -> Option<Json> {
+    fn attributes(&self) -> Option<Json> {
         let empty = self.row.attributes.as_object().is_none_or(serde_json::Map::is_empty);
         (!empty).then(|| Json(self.row.attributes.clone()))
     }

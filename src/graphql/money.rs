@@ -104,6 +104,7 @@ pub(super) struct Address {
 }
 
 /// The address columns of a row.
+#[derive(Clone, Copy)]
 pub(super) struct AddressColumns<'a> {
     pub(super) line1: Option<&'a String>,
     pub(super) line2: Option<&'a String>,
@@ -160,7 +161,7 @@ pub(super) struct ExternalAttribute {
 }
 
 /// The entries of a string map, those of `keys` only when given, in the order of the keys.
-pub(super) fn metadata(map: &entity::Json, keys: Option<&[String]>) -> Vec<MetadataEntry> {
+pub(super) fn metadata(map: &entity::Json, keys: Option<Vec<String>>) -> Vec<MetadataEntry> {
     selected(map, keys)
         .map(|(key, value)| MetadataEntry {
             key: key.clone(),
@@ -170,7 +171,7 @@ pub(super) fn metadata(map: &entity::Json, keys: Option<&[String]>) -> Vec<Metad
 }
 
 /// The foreign attributes of a row, those of `keys` only when given.
-pub(super) fn external_attributes(map: &entity::Json, keys: Option<&[String]>) -> Vec<ExternalAttribute> {
+pub(super) fn external_attributes(map: &entity::Json, keys: Option<Vec<String>>) -> Vec<ExternalAttribute> {
     selected(map, keys)
         .map(|(key, value)| ExternalAttribute {
             key: key.clone(),
@@ -179,10 +180,7 @@ pub(super) fn external_attributes(map: &entity::Json, keys: Option<&[String]>) -
         .collect()
 }
 
-fn selected<'a>(
-    map: &'a entity::Json,
-    keys: Option<&'a [String]>,
-) -> impl Iterator<Item = (&'a String, &'a entity::Json)> {
+fn selected(map: &entity::Json, keys: Option<Vec<String>>) -> impl Iterator<Item = (&String, &entity::Json)> {
     let entries = map.as_object().into_iter().flatten();
-    entries.filter(move |(key, _)| keys.is_none_or(|keys| keys.contains(key)))
+    entries.filter(move |(key, _)| keys.as_ref().is_none_or(|keys| keys.contains(key)))
 }

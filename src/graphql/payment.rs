@@ -24,47 +24,47 @@ impl Payment {
     }
 
     /// The id in the source system.
-    async fn external_id(&self) -> Option<&String> {
+    fn external_id(&self) -> Option<&String> {
         self.0.external_id.as_ref()
     }
 
     /// Whether money came in or went back.
-    async fn kind(&self) -> PaymentKind {
+    fn kind(&self) -> PaymentKind {
         self.0.kind.into()
     }
 
     /// The state of the attempt.
-    async fn status(&self) -> PaymentStatus {
+    fn status(&self) -> PaymentStatus {
         self.0.status.into()
     }
 
     /// The state as the source words it.
-    async fn source_status(&self) -> Option<&String> {
+    fn source_status(&self) -> Option<&String> {
         self.0.source_status.as_ref()
     }
 
     /// Whether the provider treats it as the invoice's own payment.
-    async fn is_default(&self) -> bool {
+    fn is_default(&self) -> bool {
         self.0.is_default
     }
 
     /// What was asked for.
-    async fn amount_requested(&self) -> Money {
+    fn amount_requested(&self) -> Money {
         Money::new(self.0.amount_requested, &self.0.currency)
     }
 
     /// What was paid, or for a refund what went back; zero until it succeeded.
-    async fn amount_paid(&self) -> Money {
+    fn amount_paid(&self) -> Money {
         Money::new(self.0.amount_paid, &self.0.currency)
     }
 
     /// What of it went back.
-    async fn amount_refunded(&self) -> Money {
+    fn amount_refunded(&self) -> Money {
         Money::new(self.0.amount_refunded, &self.0.currency)
     }
 
     /// What it refers to at the provider.
-    async fn reference(&self) -> PaymentReference {
+    fn reference(&self) -> PaymentReference {
         PaymentReference {
             kind: self.0.reference_kind.into(),
             payment_intent_id: self.0.payment_intent_id.clone(),
@@ -74,7 +74,7 @@ impl Payment {
     }
 
     /// The provider, such as `stripe`.
-    async fn provider(&self) -> &String {
+    fn provider(&self) -> &String {
         &self.0.provider
     }
 
@@ -94,7 +94,7 @@ impl Payment {
     }
 
     /// The means of payment as it was then; stays when the stored one is removed.
-    async fn payment_method_snapshot(&self) -> Option<PaymentMethodSnapshot> {
+    fn payment_method_snapshot(&self) -> Option<PaymentMethodSnapshot> {
         let row = &self.0;
         let known = row.pm_type.is_some()
             || [&row.pm_card_brand, &row.pm_card_last4, &row.pm_account_hint]
@@ -109,7 +109,7 @@ impl Payment {
     }
 
     /// Why it failed. Null when it did not.
-    async fn failure(&self) -> Option<PaymentFailure> {
+    fn failure(&self) -> Option<PaymentFailure> {
         let (code, message) = (self.0.failure_code.clone(), self.0.failure_message.clone());
         let retryable = code.as_deref().map(|code| RETRYABLE.contains(&code));
         (code.is_some() || message.is_some()).then_some(PaymentFailure {
@@ -120,7 +120,7 @@ impl Payment {
     }
 
     /// What the customer must do. Null when there is nothing to do.
-    async fn next_action(&self) -> Option<PaymentNextAction> {
+    fn next_action(&self) -> Option<PaymentNextAction> {
         let action = self.0.next_action.as_ref()?;
         let text = |key: &str| action.get(key).and_then(entity::Json::as_str).map(str::to_owned);
         Some(PaymentNextAction {
@@ -169,27 +169,27 @@ impl Payment {
     }
 
     /// When it was started.
-    async fn created_at(&self) -> DateTime {
+    fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
     /// When the provider decided it.
-    async fn processed_at(&self) -> Option<DateTime> {
+    fn processed_at(&self) -> Option<DateTime> {
         self.0.processed_at.map(DateTime)
     }
 
     /// When the money arrived, or went back.
-    async fn paid_at(&self) -> Option<DateTime> {
+    fn paid_at(&self) -> Option<DateTime> {
         self.0.paid_at.map(DateTime)
     }
 
     /// When it failed.
-    async fn failed_at(&self) -> Option<DateTime> {
+    fn failed_at(&self) -> Option<DateTime> {
         self.0.failed_at.map(DateTime)
     }
 
     /// When it was given up.
-    async fn canceled_at(&self) -> Option<DateTime> {
+    fn canceled_at(&self) -> Option<DateTime> {
         self.0.canceled_at.map(DateTime)
     }
 }
@@ -249,7 +249,7 @@ pub(super) struct PaymentNextAction {
 #[Object]
 impl PaymentNextAction {
     /// The sort of action, such as `redirect_to_url`.
-    async fn r#type(&self) -> &String {
+    fn r#type(&self) -> &String {
         &self.r#type
     }
 
@@ -275,37 +275,37 @@ impl PaymentMethod {
     }
 
     /// The sort.
-    async fn r#type(&self) -> PaymentMethodType {
+    fn r#type(&self) -> PaymentMethodType {
         self.0.kind.into()
     }
 
     /// The card's brand.
-    async fn card_brand(&self) -> Option<&String> {
+    fn card_brand(&self) -> Option<&String> {
         self.0.card_brand.as_ref()
     }
 
     /// The card's last four digits.
-    async fn card_last4(&self) -> Option<&String> {
+    fn card_last4(&self) -> Option<&String> {
         self.0.card_last4.as_ref()
     }
 
     /// The month in which the card expires, 1 to 12.
-    async fn exp_month(&self) -> Option<i32> {
+    fn exp_month(&self) -> Option<i32> {
         self.0.exp_month
     }
 
     /// The year in which the card expires.
-    async fn exp_year(&self) -> Option<i32> {
+    fn exp_year(&self) -> Option<i32> {
         self.0.exp_year
     }
 
     /// The end of the account's number, or another hint.
-    async fn account_hint(&self) -> Option<&String> {
+    fn account_hint(&self) -> Option<&String> {
         self.0.account_hint.as_ref()
     }
 
     /// Whether it is used when none is named.
-    async fn is_default(&self) -> bool {
+    fn is_default(&self) -> bool {
         self.0.is_default
     }
 }

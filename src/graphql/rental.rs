@@ -36,67 +36,67 @@ impl Rental {
     }
 
     /// What the customer calls it, such as `alice/exp-42`.
-    async fn name(&self) -> Option<&String> {
+    fn name(&self) -> Option<&String> {
         self.0.name.as_ref()
     }
 
     /// The state of the rental.
-    async fn status(&self) -> RentalStatus {
+    fn status(&self) -> RentalStatus {
         self.0.status.into()
     }
 
     /// The GPUs, such as `h100-80gb`.
-    async fn gpu_family(&self) -> &String {
+    fn gpu_family(&self) -> &String {
         &self.0.gpu_family
     }
 
     /// How many GPUs: 1, 2, 4 or 8.
-    async fn gpu_count(&self) -> i32 {
+    fn gpu_count(&self) -> i32 {
         self.0.gpu_count
     }
 
     /// Where they stand.
-    async fn region(&self) -> Option<&String> {
+    fn region(&self) -> Option<&String> {
         self.0.region.as_ref()
     }
 
     /// The image it was started from.
-    async fn template(&self) -> Option<&String> {
+    fn template(&self) -> Option<&String> {
         self.0.template.as_ref()
     }
 
     /// The price of an hour of the whole rental.
-    async fn price_per_hour(&self) -> Money {
+    fn price_per_hour(&self) -> Money {
         Money::new(self.0.price_per_hour, &self.0.currency)
     }
 
     /// Seconds billed so far.
-    async fn seconds_billed(&self) -> SafeInt {
+    fn seconds_billed(&self) -> SafeInt {
         SafeInt(self.0.seconds_billed)
     }
 
     /// What was charged so far.
-    async fn total_charged(&self) -> Money {
+    fn total_charged(&self) -> Money {
         Money::new(self.0.total_charged, &self.0.currency)
     }
 
     /// When it was started.
-    async fn started_at(&self) -> DateTime {
+    fn started_at(&self) -> DateTime {
         DateTime(self.0.started_at)
     }
 
     /// When it was stopped. Null while it runs.
-    async fn stopped_at(&self) -> Option<DateTime> {
+    fn stopped_at(&self) -> Option<DateTime> {
         self.0.stopped_at.map(DateTime)
     }
 
     /// Why it failed.
-    async fn error(&self) -> Option<&String> {
+    fn error(&self) -> Option<&String> {
         self.0.error.as_ref()
     }
 
     /// How to reach it. Null when it has no address. Needs the scope `rentals.connection:read`.
-    async fn connection(&self, ctx: &Context<'_>) -> Nullable<RentalConnectionInfo> {
+    fn connection(&self, ctx: &Context<'_>) -> Nullable<RentalConnectionInfo> {
         let (host, port) = (self.0.host.clone(), self.0.port);
         let address = (host.is_some() || port.is_some()).then_some(RentalConnectionInfo { host, port });
         guarded_value(ctx, ("Rental", "connection"), address)

@@ -63,7 +63,7 @@ impl RentalConnection {
 #[Object]
 impl RentalConnection {
     /// The rentals with their cursors.
-    async fn edges(&self) -> Vec<RentalEdge> {
+    fn edges(&self) -> Vec<RentalEdge> {
         let edge = |row| RentalEdge {
             cursor: cursor(row),
             node: Rental(Arc::clone(row)),
@@ -72,12 +72,12 @@ impl RentalConnection {
     }
 
     /// The rentals.
-    async fn nodes(&self) -> Vec<Rental> {
+    fn nodes(&self) -> Vec<Rental> {
         self.rows.0.iter().cloned().map(Rental).collect()
     }
 
     /// Where the page stands in the list.
-    async fn page_info(&self) -> PageInfo {
+    fn page_info(&self) -> PageInfo {
         let ends = self.rows.0.first().zip(self.rows.0.last());
         page_info(
             &self.page,

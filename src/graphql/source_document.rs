@@ -21,33 +21,33 @@ impl SourceDocument {
     }
 
     /// The system it comes from.
-    async fn system(&self) -> SourceSystem {
+    fn system(&self) -> SourceSystem {
         self.0.system.into()
     }
 
     /// SHA-256 of the bytes as they came, in hexadecimal.
-    async fn sha256(&self) -> &String {
+    fn sha256(&self) -> &String {
         &self.0.sha256
     }
 
     /// The document. Numbers are as JavaScript would read them.
-    async fn document(&self) -> Option<Json> {
+    fn document(&self) -> Option<Json> {
         serde_json::from_str(&self.0.document).ok().map(Json)
     }
 
     /// Where credentials were removed.
-    async fn redacted_paths(&self) -> Vec<String> {
+    fn redacted_paths(&self) -> Vec<String> {
         let paths = self.0.redacted_paths.as_array().into_iter().flatten();
         paths.filter_map(|path| path.as_str().map(str::to_owned)).collect()
     }
 
     /// What does not hold in it; the same list as `Invoice.integrity`.
-    async fn issues(&self) -> Vec<IntegrityIssue> {
+    fn issues(&self) -> Vec<IntegrityIssue> {
         IntegrityIssue::all(&self.0.issues)
     }
 
     /// When it was imported.
-    async fn imported_at(&self) -> DateTime {
+    fn imported_at(&self) -> DateTime {
         DateTime(self.0.imported_at)
     }
 }

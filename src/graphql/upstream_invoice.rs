@@ -19,39 +19,39 @@ pub(super) struct UpstreamInvoice {
 #[Object]
 impl UpstreamInvoice {
     /// Who has the mirror: `stripe`.
-    async fn provider(&self) -> &String {
+    fn provider(&self) -> &String {
         &self.row.provider
     }
 
     /// The invoice's id at Stripe. Null while Stripe has not made it.
-    async fn stripe_invoice_id(&self) -> Option<&String> {
+    fn stripe_invoice_id(&self) -> Option<&String> {
         self.row.stripe_invoice_id.as_ref()
     }
 
     /// The state of the invoice at Stripe when it was last read, in Stripe's words.
-    async fn status(&self) -> Option<&String> {
+    fn status(&self) -> Option<&String> {
         self.row.upstream_status.as_ref()
     }
 
     /// How current the pay page and the PDF are.
-    async fn freshness(&self) -> Freshness {
+    fn freshness(&self) -> Freshness {
         links::links_freshness(&self.row, self.now).into()
     }
 
     /// When they were read from Stripe.
-    async fn fetched_at(&self) -> Option<DateTime> {
+    fn fetched_at(&self) -> Option<DateTime> {
         self.row.links_fetched_at.map(DateTime)
     }
 
     /// Until when they work for certain: ten days after they were read.
-    async fn guaranteed_until(&self) -> Option<DateTime> {
+    fn guaranteed_until(&self) -> Option<DateTime> {
         self.row
             .links_fetched_at
             .map(|at| DateTime(links::guaranteed_until(at)))
     }
 
     /// How current the receipt is. Null when there is none.
-    async fn receipt_freshness(&self) -> Option<Freshness> {
+    fn receipt_freshness(&self) -> Option<Freshness> {
         self.row
             .receipt_url
             .as_ref()
@@ -59,7 +59,7 @@ impl UpstreamInvoice {
     }
 
     /// When the receipt was read from Stripe.
-    async fn receipt_fetched_at(&self) -> Option<DateTime> {
+    fn receipt_fetched_at(&self) -> Option<DateTime> {
         self.row.receipt_fetched_at.map(DateTime)
     }
 }

@@ -16,12 +16,12 @@ pub(super) struct Viewer(pub(super) viewer::Viewer);
 #[Object]
 impl Viewer {
     /// The sort of principal.
-    async fn kind(&self) -> PrincipalKind {
+    fn kind(&self) -> PrincipalKind {
         self.0.kind.into()
     }
 
     /// The tenant whose data is seen.
-    async fn tenant_id(&self) -> ID {
+    fn tenant_id(&self) -> ID {
         ID(self.0.tenant().id().0.clone())
     }
 
@@ -37,12 +37,12 @@ impl Viewer {
     }
 
     /// What the credential may open, in the order of the documentation.
-    async fn scopes(&self) -> Vec<&'static str> {
+    fn scopes(&self) -> Vec<&'static str> {
         self.0.scopes.iter().map(crate::domain::viewer::Scope::name).collect()
     }
 
     /// When the credential ends.
-    async fn expires_at(&self) -> DateTime {
+    fn expires_at(&self) -> DateTime {
         DateTime(Instant::new(self.0.expires_at))
     }
 }

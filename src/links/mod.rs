@@ -89,7 +89,6 @@ impl Links {
     ///
     /// # Errors
     /// [`LinkError`] when there is something to pay and no live link can be had.
-    #[expect(clippy::unused_self, reason = "the client to ask will be a part of it")]
     pub const fn pay_url(&self, invoice: &invoice::Model) -> Result<Option<String>, LinkError> {
         let payable = matches!(invoice.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible);
         if payable && amount_remaining(invoice).0 > 0 {

@@ -1,32 +1,37 @@
 //! Many loads, one statement: the only file that names the `dataloader` crate.
 //!
-//! A [`Batch`] collects the keys that are asked for while the executor still makes progress, reads them at once and
-//! hands every caller its own value. Three things of the crate are contained here:
+//! A [`Batch`] collects the keys that are asked for while the executor still makes progress, reads them at once
+//! through the crate's cached loader, and hands every caller its own value. What the crate leaves open is settled
+//! here, each point held by a test below:
 //!
-//! - It answers a key that a batch left out with an error, so a batch answers every key: with the default (nothing)
-//!   or with the failure as a value.
-//! - The caller that runs a batch holds the drained keys in its own future. When a sibling's failure drops that
-//!   caller, the others would read "not found"; a guard therefore hands an unfinished load to a task of its own.
-//! - It dispatches after a number of yields. The number and the cap were measured, see the tests below; the executor
-//!   must run inside [`unconstrained`], or the runtime's own budget splits batches.
+//! - **When to read.** Whoever asks first leads a round: it yields a few times, so that everyone who can ask does, and
+//!   then reads. The executor must run inside [`unconstrained`], or the runtime's own budget splits rounds.
+//! - **Waking the others.** The crate holds its lock while it reads and hands it from caller to caller afterwards, so
+//!   that they go on one after the other and split the level below (measured: 3 statements for the sub lines of 60
+//!   invoices). Here they wait for the round and wake together.
+//! - **Losing the leader.** A caller is dropped when a required sibling fails. The others still wait for its round, so
+//!   an unfinished round goes on in a task of its own (and only then: a task for every round would split them).
+//! - **Answering every key.** A key that the read left out has the default (nothing); a failure is a value too.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::future::Future;
 use std::hash::Hash;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
-use futures::future::BoxFuture;
+use futures::FutureExt;
+use futures::future::{BoxFuture, Shared};
+use tokio::sync::oneshot;
 
-/// Yields before a batch is read. One or two split the deeper levels of a page of 100 invoices; five never did.
+/// Yields before a round is read. One or two split the deeper levels of a page; five never did.
 const YIELDS: usize = 5;
 
-/// Keys of one batch. Far above what a page can ask for: 100 invoices of 100 lines each.
-const KEYS_MAX: usize = 10_000;
+/// Keys that the crate reads at once; beyond, it would read in the middle of a round. Far above what a page asks for.
+const KEYS_MAX: usize = 1_000_000;
 
 /// What a batch gives for one key. Failures are shared by all keys of the batch.
 type Loaded<V, E> = Result<V, Arc<E>>;
@@ -61,8 +66,33 @@ where
     V: Clone + Default + Send + Sync + 'static,
     E: Send + Sync + 'static,
 {
-    loader: Loader<K, Loaded<V, E>, Read<K, V, E>>,
+    shared: Arc<Relation<K, V, E>>,
 }
+
+/// What the callers of one relation share.
+struct Relation<K, V, E>
+where
+    K: Eq + Hash + Clone + Debug + Send + Sync + 'static,
+    V: Clone + Default + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    loader: Loader<K, Loaded<V, E>, Read<K, V, E>>,
+    rounds: Mutex<Rounds<K, V, E>>,
+}
+
+/// The round that every key belongs to, and the keys of the one that is still open.
+struct Rounds<K, V, E> {
+    of_key: HashMap<K, Round<K, V, E>>,
+    open: Option<(Round<K, V, E>, Vec<K>)>,
+}
+
+/// The values of a round, once it is read.
+type Round<K, V, E> = Shared<oneshot::Receiver<Values<K, V, E>>>;
+
+/// What the leader of a round ends it with.
+type Lead<K, V, E> = oneshot::Sender<Values<K, V, E>>;
+
+type Values<K, V, E> = Arc<HashMap<K, Loaded<V, E>>>;
 
 /// The one concrete batch function; boxed, because the crate's own trait does not promise a `Send` future.
 struct Read<K, V, E> {
@@ -106,34 +136,85 @@ where
         let read = Read {
             read: Arc::new(move |keys| Box::pin(read(keys))),
         };
+        let loader = Loader::new(read).with_yield_count(0).with_max_batch_size(KEYS_MAX);
+        let rounds = Mutex::new(Rounds {
+            of_key: HashMap::new(),
+            open: None,
+        });
         Self {
-            loader: Loader::new(read).with_yield_count(YIELDS).with_max_batch_size(KEYS_MAX),
+            shared: Arc::new(Relation { loader, rounds }),
         }
     }
 
     /// The value of `key`, read together with every other key asked for meanwhile.
     ///
     /// # Errors
-    /// [`LoadError`], the same for every key of the batch.
+    /// [`LoadError`], the same for every key of the round.
     pub async fn load(&self, key: K) -> Result<V, LoadError<E>> {
-        let loader = self.loader.clone();
-        let load = Box::pin(async move { loader.try_load(key).await });
-        match (Rescued {
-            load: Some(load),
-            started: false,
-        })
-        .await
-        {
-            Ok(Ok(value)) => Ok(value),
-            Ok(Err(error)) => Err(LoadError::Read(error)),
-            Err(_not_answered) => Err(LoadError::Lost),
+        let (round, lead) = self.shared.join(&key);
+        if let Some(done) = lead {
+            let relation = Arc::clone(&self.shared);
+            let reading = Box::pin(async move { relation.read_round(done).await });
+            (Rescued {
+                work: Some(reading),
+                started: false,
+            })
+            .await;
+        }
+        match round.await.map(|values| values.get(&key).cloned()) {
+            Ok(Some(Ok(value))) => Ok(value),
+            Ok(Some(Err(error))) => Err(LoadError::Read(error)),
+            Ok(None) | Err(_) => Err(LoadError::Lost),
         }
     }
 }
 
-/// A load that goes on in a task of its own when its caller is dropped, since others may wait for its batch.
+impl<K, V, E> Relation<K, V, E>
+where
+    K: Eq + Hash + Clone + Debug + Send + Sync + 'static,
+    V: Clone + Default + Send + Sync + 'static,
+    E: Send + Sync + 'static,
+{
+    /// The round of `key`, and what the caller ends it with if the caller is the one who leads it.
+    fn join(&self, key: &K) -> (Round<K, V, E>, Option<Lead<K, V, E>>) {
+        let mut rounds = self.rounds();
+        if let Some(round) = rounds.of_key.get(key) {
+            return (round.clone(), None);
+        }
+        let (round, lead) = if let Some((round, keys)) = &mut rounds.open {
+            keys.push(key.clone());
+            (round.clone(), None)
+        } else {
+            let (done, values) = oneshot::channel();
+            let round = values.shared();
+            rounds.open = Some((round.clone(), vec![key.clone()]));
+            (round, Some(done))
+        };
+        rounds.of_key.insert(key.clone(), round.clone());
+        (round, lead)
+    }
+
+    /// Waits for others to join, closes the round and reads it.
+    async fn read_round(&self, done: Lead<K, V, E>) {
+        for _ in 0..YIELDS {
+            tokio::task::yield_now().await;
+        }
+        let keys = self.rounds().open.take().map(|(_, keys)| keys).unwrap_or_default();
+        // Every round of this level is closed before any is read: a read that ends at once may ask for the next level.
+        tokio::task::yield_now().await;
+        let values = self.loader.try_load_many(keys).await.unwrap_or_default();
+        // Fails when nobody waits any more, which is nobody's loss.
+        let _nobody_waits = done.send(Arc::new(values));
+    }
+
+    fn rounds(&self) -> MutexGuard<'_, Rounds<K, V, E>> {
+        self.rounds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A round that goes on in a task of its own when its leader is dropped, since others wait for it.
 struct Rescued<F: Future<Output: Send> + Send + 'static> {
-    load: Option<Pin<Box<F>>>,
+    work: Option<Pin<Box<F>>>,
     started: bool,
 }
 
@@ -142,12 +223,12 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Rescued<F> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         self.started = true;
-        let Some(load) = self.load.as_mut() else {
+        let Some(work) = self.work.as_mut() else {
             return Poll::Pending;
         };
-        let polled = load.as_mut().poll(cx);
+        let polled = work.as_mut().poll(cx);
         if polled.is_ready() {
-            self.load = None;
+            self.work = None;
         }
         polled
     }
@@ -155,10 +236,10 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Rescued<F> {
 
 impl<F: Future<Output: Send> + Send + 'static> Drop for Rescued<F> {
     fn drop(&mut self) {
-        let unfinished = self.load.take().filter(|_load| self.started);
+        let unfinished = self.work.take().filter(|_work| self.started);
         // Without a runtime nobody is left to wait either.
-        if let (Some(load), Ok(runtime)) = (unfinished, tokio::runtime::Handle::try_current()) {
-            runtime.spawn(load);
+        if let (Some(work), Ok(runtime)) = (unfinished, tokio::runtime::Handle::try_current()) {
+            runtime.spawn(work);
         }
     }
 }

@@ -36,6 +36,9 @@ pub type Rows<M> = Arc<[Arc<M>]>;
 /// One page of the rows under a parent, and whether there are more.
 pub type RowsPage<M> = (Rows<M>, bool);
 
+/// The sub lines of an invoice, by line.
+pub type SubLinesByLine = Arc<HashMap<LineItemId, Vec<Arc<sub_line::Model>>>>;
+
 type Relation<K, V> = Batch<K, V, StoreError>;
 
 /// What batches read with.
@@ -59,7 +62,7 @@ pub struct Loaders {
     lines_of_invoices: Relation<(InvoiceId, store::line_item::Part), Rows<line_item::Model>>,
     line_counts: Relation<InvoiceId, i64>,
     sub_lines: Relation<SubLineId, Row<sub_line::Model>>,
-    sub_lines_of_invoices: Relation<InvoiceId, Arc<HashMap<LineItemId, Vec<Arc<sub_line::Model>>>>>,
+    sub_lines_of_invoices: Relation<InvoiceId, SubLinesByLine>,
     taxes: Relation<InvoiceId, Rows<tax::Model>>,
     discounts: Relation<InvoiceId, Rows<discount::Model>>,
     changes: Relation<InvoiceId, Rows<invoice_change::Model>>,
@@ -119,6 +122,7 @@ macro_rules! relation {
 
 impl Loaders {
     /// Loaders of one request: everything is read as `tenant`, through `reader`.
+    #[expect(clippy::too_many_lines, reason = "a table: one row per relation")]
     pub fn new(tenant: Tenant, reader: Reader) -> Self {
         let source = Arc::new(Source { tenant, reader });
         let from = &source;
@@ -247,7 +251,7 @@ questions! {
     /// The sub line of that id.
     sub_line(id: SubLineId) -> Row<sub_line::Model> = sub_lines;
     /// All sub lines of an invoice, by line.
-    sub_lines_of(invoice: InvoiceId) -> Arc<HashMap<LineItemId, Vec<Arc<sub_line::Model>>>> = sub_lines_of_invoices;
+    sub_lines_of(invoice: InvoiceId) -> SubLinesByLine = sub_lines_of_invoices;
     /// Where an invoice stands with its payments.
     payment_state_of(invoice: InvoiceId) -> Option<store::invoice::PaymentState> = payment_states;
     /// The newest invoices that bill a rental.
@@ -315,6 +319,7 @@ fn parents_by_arguments<P, A: Eq + Hash>(keys: Vec<(P, A)>) -> HashMap<A, Vec<P>
     groups
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the value of a relation that may have nothing")]
 fn row<M>(model: M) -> Row<M> {
     Some(Arc::new(model))
 }
@@ -327,7 +332,7 @@ fn page<M>((models, more): (Vec<M>, bool)) -> RowsPage<M> {
     (rows(models), more)
 }
 
-fn by_line(models: Vec<sub_line::Model>) -> Arc<HashMap<LineItemId, Vec<Arc<sub_line::Model>>>> {
+fn by_line(models: Vec<sub_line::Model>) -> SubLinesByLine {
     let mut lines: HashMap<LineItemId, Vec<Arc<sub_line::Model>>> = HashMap::new();
     for model in models {
         lines

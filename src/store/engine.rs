@@ -204,7 +204,7 @@ pub(super) fn any_of<C: ColumnTrait>(backend: DbBackend, column: C, keys: Vec<St
     if backend == DbBackend::Postgres {
         return Ok(column.eq_any(keys));
     }
-    Ok(Expr::col(column.as_column_ref()).in_subquery(listed(keys)?))
+    Ok(Expr::col(column.as_column_ref()).in_subquery(listed(&keys)?))
 }
 
 /// [`any_of`] for an expression that is not a column.
@@ -212,12 +212,12 @@ pub(super) fn expr_any_of(backend: DbBackend, expr: Expr, keys: Vec<String>) -> 
     if backend == DbBackend::Postgres {
         return Ok(Expr::cust_with_exprs("$1 = ANY($2)", [expr, Expr::val(keys)]));
     }
-    Ok(expr.in_subquery(listed(keys)?))
+    Ok(expr.in_subquery(listed(&keys)?))
 }
 
 /// SQLite's `SELECT value FROM json_each(?)`.
-fn listed(keys: Vec<String>) -> Result<sea_orm::sea_query::SelectStatement, StoreError> {
-    let list = serde_json::to_string(&keys)?;
+fn listed(keys: &[String]) -> Result<sea_orm::sea_query::SelectStatement, StoreError> {
+    let list = serde_json::to_string(keys)?;
     Ok(Query::select()
         .expr(Expr::cust("value"))
         .from_function(Func::cust("json_each").arg(Expr::val(list)), "keys")

@@ -560,81 +560,22 @@ fn filtered(
     filter: &Filter,
 ) -> Result<Select<invoice::Entity>, StoreError> {
     let backend = db.get_database_backend();
+    let mut all = Condition::all()
+        .add(ranges(filter))
+        .add(computed(filter))
+        .add(texts_equal(filter));
     let drafts_named = filter
         .status
         .as_ref()
         .is_some_and(|status| status.contains(&InvoiceStatus::Draft));
-    let mut all = Condition::all();
     if !filter.include_drafts && !drafts_named {
         all = all.add(Column::Status.ne(InvoiceStatus::Draft));
     }
-    let words = [
-        (Column::Id, filter.ids.as_deref().map(texts)),
-        (
-            Column::Status,
-            filter
-                .status
-                .as_ref()
-                .map(|list| list.iter().map(|word| word.word()).collect()),
-        ),
-        (
-            Column::BillingReason,
-            filter
-                .billing_reason
-                .as_ref()
-                .map(|list| list.iter().map(|word| word.word()).collect()),
-        ),
-        (
-            Column::InvoiceType,
-            filter
-                .invoice_type
-                .as_ref()
-                .map(|list| list.iter().map(|word| word.word()).collect()),
-        ),
-        (Column::CustomerId, filter.customer_id.as_deref().map(texts)),
-        (Column::SubscriptionId, filter.subscription_id.as_deref().map(texts)),
-        (
-            Column::Currency,
-            filter
-                .currency
-                .as_ref()
-                .map(|list| list.iter().map(|code| code.0.clone()).collect()),
-        ),
-    ];
-    for (column, keys) in words {
+    for (column, keys) in lists(filter) {
         if let Some(keys) = keys {
             all = all.add(any_of(backend, column, keys)?);
         }
     }
-    let texts_equal = [
-        (Column::Number, &filter.number),
-        (Column::Reference, &filter.reference),
-        (Column::PurchaseOrder, &filter.purchase_order),
-        (Column::ExternalId, &filter.external_id),
-    ];
-    for (column, text) in texts_equal {
-        all = all.add_option(text.as_ref().map(|text| column.eq(text.clone())));
-    }
-    all = all
-        .add_option(filter.source_system.map(|system| Column::SourceSystem.eq(system)))
-        .add_option(filter.livemode.map(|live| Column::Livemode.eq(live)))
-        .add_option(filter.number_prefix.as_ref().map(|prefix| starts_with(prefix)))
-        .add(in_range(
-            &Expr::col((invoice::Entity, Column::CreatedAt)),
-            filter.created_at,
-        ))
-        .add(in_range(&Expr::col((invoice::Entity, Column::DueAt)), filter.due_at))
-        .add(in_range(&Expr::col((invoice::Entity, Column::PaidAt)), filter.paid_at))
-        .add(in_range(
-            &Expr::col((invoice::Entity, Column::IssueDate)),
-            filter.issue_date,
-        ))
-        .add(in_range(
-            &Expr::col((invoice::Entity, Column::AmountDue)),
-            filter.amount_due,
-        ))
-        .add(in_range(&Expr::cust(format!("({REMAINING})")), filter.amount_remaining))
-        .add(computed(filter));
     if let Some(states) = &filter.payment_status {
         let words = states.iter().map(|state| state.word().to_owned()).collect();
         all = all.add(expr_any_of(backend, Expr::cust(format!("({PAYMENT_STATE})")), words)?);
@@ -643,6 +584,61 @@ fn filtered(
         all = all.add(bills_rental(backend, texts(rentals))?);
     }
     Ok(existing(tenant, db)?.filter(all))
+}
+
+/// Columns that must have one of some values.
+fn lists(filter: &Filter) -> [(Column, Option<Vec<String>>); 7] {
+    let codes = |codes: &Vec<CurrencyCode>| codes.iter().map(|code| code.0.clone()).collect();
+    [
+        (Column::Id, filter.ids.as_deref().map(texts)),
+        (
+            Column::Status,
+            filter
+                .status
+                .as_ref()
+                .map(|words| words.iter().map(|word| word.word()).collect()),
+        ),
+        (
+            Column::BillingReason,
+            filter
+                .billing_reason
+                .as_ref()
+                .map(|words| words.iter().map(|word| word.word()).collect()),
+        ),
+        (
+            Column::InvoiceType,
+            filter
+                .invoice_type
+                .as_ref()
+                .map(|words| words.iter().map(|word| word.word()).collect()),
+        ),
+        (Column::CustomerId, filter.customer_id.as_deref().map(texts)),
+        (Column::SubscriptionId, filter.subscription_id.as_deref().map(texts)),
+        (Column::Currency, filter.currency.as_ref().map(codes)),
+    ]
+}
+
+fn texts_equal(filter: &Filter) -> Condition {
+    let equal = |column: Column, text: &Option<String>| text.as_ref().map(|text| column.eq(text.clone()));
+    Condition::all()
+        .add_option(equal(Column::Number, &filter.number))
+        .add_option(equal(Column::Reference, &filter.reference))
+        .add_option(equal(Column::PurchaseOrder, &filter.purchase_order))
+        .add_option(equal(Column::ExternalId, &filter.external_id))
+        .add_option(filter.source_system.map(|system| Column::SourceSystem.eq(system)))
+        .add_option(filter.livemode.map(|live| Column::Livemode.eq(live)))
+        .add_option(filter.number_prefix.as_ref().map(|prefix| starts_with(prefix)))
+}
+
+fn ranges(filter: &Filter) -> Condition {
+    let column = |column: Column| Expr::col((invoice::Entity, column));
+    Condition::all()
+        .add(in_range(&column(Column::CreatedAt), filter.created_at))
+        .add(in_range(&column(Column::DueAt), filter.due_at))
+        .add(in_range(&column(Column::PaidAt), filter.paid_at))
+        .add(in_range(&column(Column::IssueDate), filter.issue_date))
+        .add(in_range(&column(Column::AmountDue), filter.amount_due))
+        .add(in_range(&Expr::cust(format!("({REMAINING})")), filter.amount_remaining))
 }
 
 /// Conditions on what is computed from amounts and dates, and on the mirror.

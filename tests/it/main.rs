@@ -1,1 +1,13 @@
+//! Integration tests: one binary, one module per noun or behaviour.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so at once"
+)]
 
+mod batching;
+mod document_paths;
+mod schema;
+mod support;

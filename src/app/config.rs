@@ -1,0 +1,678 @@
+//! Settings: flags, then environment, then the TOML file, then defaults. The only file that reads the environment.
+//!
+//! Every setting is taken as text first and checked in one place, so that all faults are listed at once and each is
+//! named the way it can be mended. A setting that is empty counts as absent. Keys of the file are those of
+//! [`Settings`]; what `config print` prints is such a file, but for the secrets.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Value, json};
+
+use crate::auth::SECRET_BYTES_MIN;
+use crate::domain::link::LinkHosts;
+use crate::http::ExplorerMode;
+use crate::store::{DatabaseUrl, PoolSettings};
+
+/// The database of the demo where none is named: a file in the current folder.
+const DEMO_DATABASE: &str = "sqlite://billing-demo.db";
+/// Where to listen by default: this machine only.
+const LISTEN: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8080));
+/// Who signs tokens, and whom they are for, by default.
+const TOKEN_PARTY: &str = "billing-gateway";
+/// Connections by default, for each core: queries are short and mostly wait for the database.
+const CONNECTIONS_PER_CORE: usize = 4;
+/// Connections: a server has a few hundred for everyone.
+const CONNECTIONS: RangeInclusive<u64> = 1..=1_000;
+/// Waiting longer for a free connection only lengthens the queue.
+const ACQUIRE_TIMEOUT_MS: u64 = 1_000;
+/// A read that takes longer has lost its plan.
+const READ_TIMEOUT_MS: u64 = 2_000;
+/// Writes come in bulk: imports and the demo.
+const WRITE_TIMEOUT_MS: u64 = 30_000;
+/// Leaves a second of the five in which the program must be gone.
+const SHUTDOWN_DEADLINE_MS: u64 = 4_000;
+/// Time-outs: a tenth of a second to ten minutes.
+const TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
+
+/// Migrations are not worth a line each: `migrate` lists them.
+const LOG_LEVEL: &str = "info,sea_orm_migration=warn";
+
+/// What a setting is called in the environment. Its flag is the field's name.
+mod env {
+    pub(super) const CONFIG: &str = "BILLING_CONFIG";
+    pub(super) const DATABASE_URL: &str = "DATABASE_URL";
+    pub(super) const DB_CONNECTIONS: &str = "BILLING_DB_CONNECTIONS";
+    pub(super) const DB_ACQUIRE_TIMEOUT_MS: &str = "BILLING_DB_ACQUIRE_TIMEOUT_MS";
+    pub(super) const DB_READ_TIMEOUT_MS: &str = "BILLING_DB_READ_TIMEOUT_MS";
+    pub(super) const DB_WRITE_TIMEOUT_MS: &str = "BILLING_DB_WRITE_TIMEOUT_MS";
+    pub(super) const LISTEN: &str = "BILLING_LISTEN";
+    pub(super) const SHUTDOWN_DEADLINE_MS: &str = "BILLING_SHUTDOWN_DEADLINE_MS";
+    pub(super) const JWT_SECRET: &str = "BILLING_JWT_SECRET";
+    pub(super) const JWT_ISSUER: &str = "BILLING_JWT_ISSUER";
+    pub(super) const JWT_AUDIENCE: &str = "BILLING_JWT_AUDIENCE";
+    pub(super) const EXPLORER: &str = "BILLING_EXPLORER";
+    pub(super) const GATEWAY_EXPLORER: &str = "BILLING_GATEWAY_EXPLORER";
+    pub(super) const LINK_HOSTS: &str = "BILLING_LINK_HOSTS";
+    pub(super) const LOG_FORMAT: &str = "BILLING_LOG_FORMAT";
+    pub(super) const LOG_LEVEL: &str = "BILLING_LOG_LEVEL";
+}
+
+/// A setting as it was given, not checked yet.
+#[derive(Clone)]
+pub struct Given(String);
+
+impl From<String> for Given {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for Given {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged, expecting = "expected a text, a whole number or a list of texts")]
+        enum Spelling {
+            Text(String),
+            Number(i64),
+            List(Vec<String>),
+        }
+        Ok(Self(match Spelling::deserialize(deserializer)? {
+            Spelling::Text(text) => text,
+            Spelling::Number(number) => number.to_string(),
+            Spelling::List(texts) => texts.join(","),
+        }))
+    }
+}
+
+/// Settings as they were given, of one source or of all of them.
+#[derive(Clone, Default, clap::Args, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[command(next_help_heading = "Settings")]
+pub struct Settings {
+    /// A TOML file with settings; flags and environment go before it
+    #[arg(long, global = true, env = env::CONFIG, value_name = "FILE")]
+    #[serde(skip)]
+    config: Option<PathBuf>,
+    /// The database: `sqlite://FILE`, made when it does not exist, or `postgres://USER:PASSWORD@HOST/NAME`
+    #[arg(long, global = true, env = env::DATABASE_URL, value_name = "URL", hide_env_values = true)]
+    database_url: Option<Given>,
+    /// Connections for reading, and on Postgres as many again for writing [default: 4 per core]
+    #[arg(long, global = true, env = env::DB_CONNECTIONS, value_name = "NUMBER", hide_short_help = true)]
+    db_connections: Option<Given>,
+    /// Longest wait for a free connection, in milliseconds [default: 1000]
+    #[arg(long, global = true, env = env::DB_ACQUIRE_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    db_acquire_timeout_ms: Option<Given>,
+    /// Longest time one read may take, in milliseconds [default: 2000]
+    #[arg(long, global = true, env = env::DB_READ_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    db_read_timeout_ms: Option<Given>,
+    /// Longest time one write may take, on `SQLite` a whole transaction, in milliseconds [default: 30000]
+    #[arg(long, global = true, env = env::DB_WRITE_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    db_write_timeout_ms: Option<Given>,
+    /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = env::LISTEN, value_name = "ADDRESS:PORT")]
+    listen: Option<Given>,
+    /// How long running requests may go on after SIGTERM, in milliseconds [default: 4000]
+    #[arg(long, global = true, env = env::SHUTDOWN_DEADLINE_MS, value_name = "MS", hide_short_help = true)]
+    shutdown_deadline_ms: Option<Given>,
+    /// The secret that tokens are signed with, at least 32 bytes; the demo makes one. Others can see the flag: prefer
+    /// the environment
+    #[arg(long, global = true, env = env::JWT_SECRET, value_name = "SECRET", hide_env_values = true)]
+    jwt_secret: Option<Given>,
+    /// Who signs the tokens that are accepted [default: billing-gateway]
+    #[arg(long, global = true, env = env::JWT_ISSUER, value_name = "NAME", hide_short_help = true)]
+    jwt_issuer: Option<Given>,
+    /// Whom the tokens that are accepted are for [default: billing-gateway]
+    #[arg(long, global = true, env = env::JWT_AUDIENCE, value_name = "NAME", hide_short_help = true)]
+    jwt_audience: Option<Given>,
+    /// The explorer: `full` (the plain one where it was not built), `fallback` (the plain one), or `off` [default: full]
+    #[arg(long, global = true, env = env::EXPLORER, value_name = "WHICH", hide_short_help = true)]
+    explorer: Option<Given>,
+    /// The same under the name that the browser test uses
+    #[arg(long, global = true, env = env::GATEWAY_EXPLORER, hide = true)]
+    #[serde(skip)]
+    gateway_explorer: Option<Given>,
+    /// Hosts that links may lead to beside Stripe's, with commas between them
+    #[arg(long, global = true, env = env::LINK_HOSTS, value_name = "HOSTS", hide_short_help = true)]
+    link_hosts: Option<Given>,
+    /// How log lines look: `text` or `json` [default: text]
+    #[arg(long, global = true, env = env::LOG_FORMAT, value_name = "FORMAT", hide_short_help = true)]
+    log_format: Option<Given>,
+    /// What is logged: error, warn, info, debug, trace, or filters such as `info,billing_gateway=debug` [default:
+    /// info]
+    #[arg(long, global = true, env = env::LOG_LEVEL, value_name = "LEVEL", hide_short_help = true)]
+    log_level: Option<Given>,
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+pub struct LogConfig {
+    /// How lines look.
+    pub format: LogFormat,
+    /// The filter, known to be readable.
+    pub level: String,
+}
+
+/// Where the bills are.
+#[derive(Clone, Debug)]
+pub struct StoreConfig {
+    /// The database.
+    pub url: DatabaseUrl,
+    /// Its connections.
+    pub pool: PoolSettings,
+    /// Hosts that links in bills may lead to beside Stripe's.
+    pub more_link_hosts: Vec<String>,
+}
+
+impl StoreConfig {
+    /// The hosts that links in bills may lead to.
+    pub fn link_hosts(&self) -> LinkHosts {
+        LinkHosts::with(&self.more_link_hosts)
+    }
+}
+
+/// How tokens are signed and verified.
+#[derive(Clone, Debug)]
+pub struct TokenConfig {
+    /// At least 32 bytes.
+    pub secret: SecretString,
+    /// Who signs them.
+    pub issuer: String,
+    /// Whom they are for.
+    pub audience: String,
+}
+
+/// Everything that serving needs, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where the bills are.
+    pub store: StoreConfig,
+    /// How tokens are verified.
+    pub tokens: TokenConfig,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How long running requests may go on once the program shall stop.
+    pub shutdown_deadline: Duration,
+    /// Which page is served as the explorer.
+    pub explorer: ExplorerMode,
+    /// What is logged.
+    pub log: LogConfig,
+}
+
+/// A setting that is wrong or missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its name in the environment; for the file, its path.
+    pub setting: String,
+    /// What is wrong.
+    pub problem: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.setting, self.problem)
+    }
+}
+
+/// All settings that are wrong or missing: one at least.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let faults: Vec<String> = self.0.iter().map(Fault::to_string).collect();
+        f.write_str(&faults.join("; "))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+impl Settings {
+    /// These settings, and under them those of the file they name.
+    ///
+    /// # Errors
+    /// The one fault of a file that cannot be read.
+    pub fn with_file(mut self) -> Result<Self, Faults> {
+        let Some(path) = self.config.take() else {
+            return Ok(self);
+        };
+        let file = read_file(&path).map_err(|problem| {
+            Faults(vec![Fault {
+                setting: path.display().to_string(),
+                problem,
+            }])
+        })?;
+        Ok(self.over(file))
+    }
+
+    fn over(self, file: Self) -> Self {
+        Self {
+            config: None,
+            database_url: first(self.database_url, file.database_url),
+            db_connections: first(self.db_connections, file.db_connections),
+            db_acquire_timeout_ms: first(self.db_acquire_timeout_ms, file.db_acquire_timeout_ms),
+            db_read_timeout_ms: first(self.db_read_timeout_ms, file.db_read_timeout_ms),
+            db_write_timeout_ms: first(self.db_write_timeout_ms, file.db_write_timeout_ms),
+            listen: first(self.listen, file.listen),
+            shutdown_deadline_ms: first(self.shutdown_deadline_ms, file.shutdown_deadline_ms),
+            jwt_secret: first(self.jwt_secret, file.jwt_secret),
+            jwt_issuer: first(self.jwt_issuer, file.jwt_issuer),
+            jwt_audience: first(self.jwt_audience, file.jwt_audience),
+            explorer: first(first(self.explorer, self.gateway_explorer), file.explorer),
+            gateway_explorer: None,
+            link_hosts: first(self.link_hosts, file.link_hosts),
+            log_format: first(self.log_format, file.log_format),
+            log_level: first(self.log_level, file.log_level),
+        }
+    }
+
+    /// Everything that serving needs. The demo has a database and a secret of its own where none is given.
+    ///
+    /// # Errors
+    /// Every fault there is.
+    pub fn validate(&self, demo: bool) -> Result<Config, Faults> {
+        let mut check = Check {
+            demo,
+            ..Check::default()
+        };
+        let store = check.store(self);
+        let tokens = check.tokens(self);
+        let log = check.log(self);
+        let config = Config {
+            listen: check.parsed(
+                env::LISTEN,
+                self.listen.as_ref(),
+                LISTEN,
+                "an address and a port: 127.0.0.1:8080",
+            ),
+            shutdown_deadline: check.time(
+                env::SHUTDOWN_DEADLINE_MS,
+                self.shutdown_deadline_ms.as_ref(),
+                SHUTDOWN_DEADLINE_MS,
+            ),
+            explorer: check.explorer(self),
+            store,
+            tokens,
+            log,
+        };
+        check.done(config)
+    }
+
+    /// Only what a command needs that reads or writes bills.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn store(&self) -> Result<StoreConfig, Faults> {
+        let mut check = Check::default();
+        let store = check.store(self);
+        check.done(store)
+    }
+
+    /// Only what a command needs that makes tokens.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn tokens(&self) -> Result<TokenConfig, Faults> {
+        let mut check = Check::default();
+        let tokens = check.tokens(self);
+        check.done(tokens)
+    }
+
+    /// Only what is logged, and how.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn log(&self) -> Result<LogConfig, Faults> {
+        let mut check = Check::default();
+        let log = check.log(self);
+        check.done(log)
+    }
+}
+
+impl Config {
+    /// The effective settings by their key in the file. The secret and the database's password are not shown.
+    pub fn shown(&self) -> Vec<(&'static str, Value)> {
+        let pool = &self.store.pool;
+        let millis = |time: Duration| json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        vec![
+            ("database_url", json!(self.store.url.shown())),
+            ("db_connections", json!(pool.connections)),
+            ("db_acquire_timeout_ms", millis(pool.acquire_timeout)),
+            ("db_read_timeout_ms", millis(pool.read_timeout)),
+            ("db_write_timeout_ms", millis(pool.write_timeout)),
+            ("listen", json!(self.listen.to_string())),
+            ("shutdown_deadline_ms", millis(self.shutdown_deadline)),
+            ("jwt_secret", json!("(hidden)")),
+            ("jwt_issuer", json!(self.tokens.issuer)),
+            ("jwt_audience", json!(self.tokens.audience)),
+            ("explorer", json!(explorer_word(self.explorer))),
+            ("link_hosts", json!(self.store.more_link_hosts)),
+            ("log_format", json!(self.log.format.word())),
+            ("log_level", json!(self.log.level)),
+        ]
+    }
+}
+
+/// Every explorer, by its word.
+const EXPLORERS: [(&str, ExplorerMode); 3] = [
+    ("full", ExplorerMode::Full),
+    ("fallback", ExplorerMode::Fallback),
+    ("off", ExplorerMode::Off),
+];
+
+fn explorer_word(mode: ExplorerMode) -> Option<&'static str> {
+    EXPLORERS
+        .iter()
+        .find(|(_, known)| *known == mode)
+        .map(|(word, _)| *word)
+}
+
+impl LogFormat {
+    const ALL: [Self; 2] = [Self::Text, Self::Json];
+
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// Reads settings one by one and collects what is wrong with them.
+#[derive(Default)]
+struct Check {
+    demo: bool,
+    faults: Vec<Fault>,
+}
+
+impl Check {
+    fn done<T>(self, value: T) -> Result<T, Faults> {
+        if self.faults.is_empty() {
+            Ok(value)
+        } else {
+            Err(Faults(self.faults))
+        }
+    }
+
+    fn fault(&mut self, setting: &str, problem: String) {
+        self.faults.push(Fault {
+            setting: setting.to_owned(),
+            problem,
+        });
+    }
+
+    fn store(&mut self, given: &Settings) -> StoreConfig {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let connections = u64::try_from(cores.saturating_mul(CONNECTIONS_PER_CORE)).unwrap_or(*CONNECTIONS.end());
+        let connections = self.number(
+            env::DB_CONNECTIONS,
+            given.db_connections.as_ref(),
+            connections.min(*CONNECTIONS.end()),
+            CONNECTIONS,
+        );
+        StoreConfig {
+            url: self.database(given),
+            pool: PoolSettings {
+                connections: u32::try_from(connections).unwrap_or(1),
+                acquire_timeout: self.time(
+                    env::DB_ACQUIRE_TIMEOUT_MS,
+                    given.db_acquire_timeout_ms.as_ref(),
+                    ACQUIRE_TIMEOUT_MS,
+                ),
+                read_timeout: self.time(
+                    env::DB_READ_TIMEOUT_MS,
+                    given.db_read_timeout_ms.as_ref(),
+                    READ_TIMEOUT_MS,
+                ),
+                write_timeout: self.time(
+                    env::DB_WRITE_TIMEOUT_MS,
+                    given.db_write_timeout_ms.as_ref(),
+                    WRITE_TIMEOUT_MS,
+                ),
+            },
+            more_link_hosts: self.hosts(given),
+        }
+    }
+
+    fn database(&mut self, given: &Settings) -> DatabaseUrl {
+        let default = if self.demo { Some(DEMO_DATABASE) } else { None };
+        let Some(url) = text(given.database_url.as_ref()).or(default) else {
+            let problem = "is required: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
+            self.fault(env::DATABASE_URL, problem.to_owned());
+            return DatabaseUrl::Sqlite(String::new());
+        };
+        match DatabaseUrl::from_str(url) {
+            Ok(DatabaseUrl::Sqlite(url)) if url.contains(":memory:") || url.contains("mode=memory") => {
+                let problem = "must name a file: each connection would have a database of its own in memory";
+                self.fault(env::DATABASE_URL, problem.to_owned());
+                DatabaseUrl::Sqlite(url)
+            }
+            Ok(url) => url,
+            // The URL itself may hold a password, so it is not repeated.
+            Err(error) => {
+                self.fault(env::DATABASE_URL, format!("is of no known kind: {error}"));
+                DatabaseUrl::Sqlite(String::new())
+            }
+        }
+    }
+
+    fn tokens(&mut self, given: &Settings) -> TokenConfig {
+        let secret = match text(given.jwt_secret.as_ref()) {
+            Some(secret) => secret.to_owned(),
+            None if self.demo => random_secret(),
+            None => String::new(),
+        };
+        let secret = SecretString::from(secret);
+        match secret.expose_secret().len() {
+            0 => {
+                let problem = format!("is required: at least {SECRET_BYTES_MIN} random bytes");
+                self.fault(env::JWT_SECRET, problem);
+            }
+            bytes if bytes < SECRET_BYTES_MIN => {
+                let problem = format!("has {bytes} bytes; it needs at least {SECRET_BYTES_MIN}");
+                self.fault(env::JWT_SECRET, problem);
+            }
+            _ => {}
+        }
+        let party = |given: Option<&Given>| text(given).unwrap_or(TOKEN_PARTY).to_owned();
+        TokenConfig {
+            secret,
+            issuer: party(given.jwt_issuer.as_ref()),
+            audience: party(given.jwt_audience.as_ref()),
+        }
+    }
+
+    fn log(&mut self, given: &Settings) -> LogConfig {
+        let level = text(given.log_level.as_ref()).unwrap_or(LOG_LEVEL).to_owned();
+        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&level) {
+            self.fault(env::LOG_LEVEL, format!("cannot be read: {error}"));
+        }
+        let words = LogFormat::ALL.map(|format| (format.word(), format));
+        LogConfig {
+            format: self.word(env::LOG_FORMAT, given.log_format.as_ref(), &words, LogFormat::Text),
+            level,
+        }
+    }
+
+    fn explorer(&mut self, given: &Settings) -> ExplorerMode {
+        let chosen = first(given.explorer.clone(), given.gateway_explorer.clone());
+        self.word(env::EXPLORER, chosen.as_ref(), &EXPLORERS, ExplorerMode::Full)
+    }
+
+    fn hosts(&mut self, given: &Settings) -> Vec<String> {
+        let listed = text(given.link_hosts.as_ref()).unwrap_or_default();
+        let hosts: Vec<String> = listed
+            .split(',')
+            .map(|host| host.trim().to_ascii_lowercase())
+            .filter(|host| !host.is_empty())
+            .collect();
+        for host in &hosts {
+            let name = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
+            if !host.contains('.') || !host.chars().all(name) {
+                let problem = format!("names {host:?}, which is no host name such as pay.example.com");
+                self.fault(env::LINK_HOSTS, problem);
+            }
+        }
+        hosts
+    }
+
+    fn time(&mut self, setting: &str, given: Option<&Given>, default_ms: u64) -> Duration {
+        Duration::from_millis(self.number(setting, given, default_ms, TIMEOUT_MS))
+    }
+
+    fn number(&mut self, setting: &str, given: Option<&Given>, default: u64, range: RangeInclusive<u64>) -> u64 {
+        let expected = format!("a whole number from {} to {}", range.start(), range.end());
+        let number = self.parsed(setting, given, default, &expected);
+        if !range.contains(&number) {
+            self.fault(setting, format!("is {number}, not {expected}"));
+        }
+        number
+    }
+
+    fn parsed<T: FromStr>(&mut self, setting: &str, given: Option<&Given>, default: T, expected: &str) -> T {
+        let Some(text) = text(given) else {
+            return default;
+        };
+        text.parse().unwrap_or_else(|_unreadable| {
+            self.fault(setting, format!("is {text:?}, not {expected}"));
+            default
+        })
+    }
+
+    fn word<T: Copy>(&mut self, setting: &str, given: Option<&Given>, words: &[(&str, T)], default: T) -> T {
+        let Some(text) = text(given) else {
+            return default;
+        };
+        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+            return *meaning;
+        }
+        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        self.fault(setting, format!("is {text:?}, not one of {}", words.join(", ")));
+        default
+    }
+}
+
+fn read_file(path: &Path) -> Result<Settings, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
+    toml::from_str(&text).map_err(|error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count().saturating_add(1);
+        format!("line {line}: {}", error.message().replace('\n', " "))
+    })
+}
+
+/// The first that says anything.
+fn first(one: Option<Given>, other: Option<Given>) -> Option<Given> {
+    one.filter(|given| !given.0.trim().is_empty()).or(other)
+}
+
+fn text(given: Option<&Given>) -> Option<&str> {
+    given.map(|given| given.0.trim()).filter(|text| !text.is_empty())
+}
+
+/// A secret for one run: each ULID brings 80 bits of the operating system's randomness.
+fn random_secret() -> String {
+    (0..4).map(|_| ulid::Ulid::new().to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn given<T: From<Given>>(text: &str) -> T {
+        Given(text.to_owned()).into()
+    }
+
+    fn complete() -> Settings {
+        Settings {
+            database_url: given("sqlite://billing.db"),
+            jwt_secret: given("0123456789abcdef0123456789abcdef"),
+            ..Settings::default()
+        }
+    }
+
+    #[test]
+    fn defaults_are_enough_for_the_demo_and_not_for_a_server() {
+        let config = Settings::default().validate(true).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert!(config.tokens.secret.expose_secret().len() >= SECRET_BYTES_MIN);
+        let faults = Settings::default().validate(false).unwrap_err();
+        let settings: Vec<_> = faults.0.iter().map(|fault| fault.setting.as_str()).collect();
+        assert_eq!(settings, ["DATABASE_URL", "BILLING_JWT_SECRET"]);
+    }
+
+    #[test]
+    fn all_faults_are_listed_at_once() {
+        let faults = Settings {
+            database_url: given("mysql://root:hunter2@host/db"),
+            jwt_secret: given("too short"),
+            listen: given("8080"),
+            db_connections: given("0"),
+            db_read_timeout_ms: given("2 s"),
+            explorer: given("fancy"),
+            link_hosts: given("https://pay.example.com"),
+            log_level: given("loud=very"),
+            ..Settings::default()
+        }
+        .validate(false)
+        .unwrap_err();
+        assert_eq!(faults.0.len(), 8, "{faults}");
+        assert!(!faults.to_string().contains("hunter2"), "{faults}");
+        assert!(!faults.to_string().contains('\n'), "{faults}");
+    }
+
+    #[test]
+    fn flags_go_before_the_file_and_the_file_before_defaults() {
+        let file: Settings = toml::from_str(
+            "listen = \"127.0.0.1:1\"\ndb_connections = 3\nlink_hosts = [\"a.example.com\", \"b.example.com\"]",
+        )
+        .unwrap();
+        let flags = Settings {
+            listen: given("127.0.0.1:2"),
+            db_connections: given(""),
+            ..complete()
+        };
+        let config = flags.over(file).validate(false).unwrap();
+        assert_eq!(config.listen.port(), 2);
+        assert_eq!(config.store.pool.connections, 3, "what is empty counts as absent");
+        assert_eq!(config.store.more_link_hosts, ["a.example.com", "b.example.com"]);
+        assert_eq!(config.shutdown_deadline, Duration::from_secs(4));
+    }
+
+    #[test]
+    fn what_is_shown_holds_no_secret_and_every_key_of_the_file() {
+        let settings = Settings {
+            database_url: given("postgres://user:hunter2@host/db"),
+            ..complete()
+        };
+        let shown = settings.validate(false).unwrap().shown();
+        let lines: Vec<String> = shown.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+        let text = lines.join("\n");
+        assert!(
+            !text.contains("hunter2") && !text.contains("0123456789abcdef"),
+            "{text}"
+        );
+        toml::from_str::<Settings>(&text).unwrap_or_else(|error| panic!("{error}"));
+        let unknown = toml::from_str::<Settings>("databse_url = \"x\"").err();
+        let expected = unknown.map(|error| error.message().to_owned()).unwrap_or_default();
+        for (key, _) in shown {
+            assert!(expected.contains(&format!("`{key}`")), "{key} in {expected}");
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Puts the program together: settings, wiring, run and shutdown. No rules live here.
+
+pub mod config;
+pub mod demo;
+pub mod log;
+pub mod wiring;
+
+use std::net::SocketAddr;
+
+use crate::actions::import_document::ImportError;
+use crate::auth::{AuthConfigError, SignError};
+use crate::store::StoreError;
+
+/// Why the program cannot start, or had to stop.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// Settings are wrong.
+    #[error(transparent)]
+    Config(#[from] config::Faults),
+    /// The database does not open.
+    #[error("cannot open {database}")]
+    Open {
+        /// Where it is, without a password.
+        database: String,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
+    /// The schema does not go up or down.
+    #[error("cannot migrate {database}")]
+    Migrate {
+        /// Where it is, without a password.
+        database: String,
+        /// Why not.
+        #[source]
+        source: StoreError,
+    },
+    /// Steps of the schema are missing that this program needs.
+    #[error("{database} lacks {missing} of {known} migrations, first {first}; run `billing-gateway migrate up`")]
+    Behind {
+        /// Where it is, without a password.
+        database: String,
+        /// How many are missing.
+        missing: usize,
+        /// How many this program knows.
+        known: usize,
+        /// The first that is missing.
+        first: String,
+    },
+    /// The database failed.
+    #[error("the database failed")]
+    Store(#[from] StoreError),
+    /// The demo world is not complete in the code.
+    #[error("the demo cannot be loaded: {0}")]
+    Demo(String),
+    /// A document of the demo does not import.
+    #[error("the demo's document {name} cannot be imported")]
+    DemoDocument {
+        /// The system it comes from.
+        name: &'static str,
+        /// Why not.
+        #[source]
+        source: ImportError,
+    },
+    /// Tokens cannot be signed or verified.
+    #[error("tokens cannot be made")]
+    Keys(#[from] AuthConfigError),
+    /// A token cannot be signed.
+    #[error("the token cannot be made")]
+    Sign(#[from] SignError),
+    /// The address is taken, or not ours.
+    #[error("cannot listen on {address}; choose another address with --listen")]
+    Listen {
+        /// What was asked for.
+        address: SocketAddr,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Serving ended with an error.
+    #[error("serving failed")]
+    Serve(#[source] std::io::Error),
+}

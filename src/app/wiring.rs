@@ -1,0 +1,229 @@
+//! From settings to a running server, and down again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::AppError;
+use super::config::{Config, StoreConfig, TokenConfig};
+use super::demo::{self, Demo, DemoToken};
+use crate::auth::JwtKeys;
+use crate::domain::clock::Clock;
+use crate::gate::Limits;
+use crate::graphql;
+use crate::http::{self, AppState, ExplorerMode};
+use crate::links::Links;
+use crate::store::{self, MigrationState, Store};
+
+/// Where GraphQL is asked.
+const GRAPHQL_PATH: &str = "/graphql";
+
+/// How long the pools may take to close once requests are done: with the shutdown deadline, less than five seconds.
+const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// What a program that started the server needs to know.
+#[derive(Clone, Debug, Serialize)]
+pub struct Ready {
+    /// The server's address.
+    pub url: String,
+    /// Where GraphQL is asked.
+    pub graphql: String,
+    /// Where the explorer is; none when it is switched off.
+    pub explorer: Option<String>,
+    /// The process.
+    pub pid: u32,
+    /// The database, without a password.
+    pub database: String,
+    /// A token for each principal of the demo; empty without it.
+    pub tokens: BTreeMap<&'static str, String>,
+    /// The named invoices of the demo.
+    pub characters: BTreeMap<&'static str, String>,
+    /// The documents that the demo imported, by system.
+    pub imported: BTreeMap<&'static str, String>,
+}
+
+/// Opens the store, which must have every migration this program knows.
+///
+/// # Errors
+/// [`AppError::Open`] or [`AppError::Behind`].
+pub async fn open(config: &StoreConfig) -> Result<Store, AppError> {
+    let store = Store::open(&config.url, &config.pool)
+        .await
+        .map_err(|source| AppError::Open {
+            database: config.url.shown(),
+            source,
+        })?;
+    let steps = store.migrations().await?;
+    let mut missing = steps.iter().filter(|step| !step.applied);
+    match missing.next() {
+        None => Ok(store),
+        Some(first) => Err(AppError::Behind {
+            database: config.url.shown(),
+            missing: missing.count().saturating_add(1),
+            known: steps.len(),
+            first: first.name.clone(),
+        }),
+    }
+}
+
+/// Applies every migration that the database lacks.
+///
+/// # Errors
+/// [`AppError::Migrate`]; nothing has changed then.
+pub async fn migrate_up(config: &StoreConfig) -> Result<(), AppError> {
+    let failed = |source| AppError::Migrate {
+        database: config.url.shown(),
+        source,
+    };
+    store::migrate_up(&config.url, &config.pool).await.map_err(failed)
+}
+
+/// Takes back the last `steps` migrations, with all data that only they held.
+///
+/// # Errors
+/// [`AppError::Migrate`]; nothing has changed then.
+pub async fn migrate_down(config: &StoreConfig, steps: u32) -> Result<(), AppError> {
+    let failed = |source| AppError::Migrate {
+        database: config.url.shown(),
+        source,
+    };
+    store::migrate_down(&config.url, &config.pool, steps)
+        .await
+        .map_err(failed)
+}
+
+/// The state of every migration that this program knows, oldest first.
+///
+/// # Errors
+/// [`AppError::Open`] or [`AppError::Store`].
+pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, AppError> {
+    let store = Store::open(&config.url, &config.pool)
+        .await
+        .map_err(|source| AppError::Open {
+            database: config.url.shown(),
+            source,
+        })?;
+    let steps = store.migrations().await?;
+    store.close().await?;
+    Ok(steps)
+}
+
+/// Serves until the process is told to stop (SIGTERM or SIGINT). `announce` is called once, when requests are taken.
+///
+/// The demo migrates its store and fills it; otherwise the store must be ready.
+///
+/// # Errors
+/// [`AppError`] when the server cannot start.
+pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Option<&Demo>)) -> Result<(), AppError> {
+    let listen = |source| AppError::Listen {
+        address: config.listen,
+        source,
+    };
+    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    if demo {
+        if !address.ip().is_loopback() {
+            tracing::warn!(%address, "The demo hands its tokens to everyone who can reach this address");
+        }
+        migrate_up(&config.store).await?;
+    }
+    let store = open(&config.store).await?;
+    let keys = keys(&config.tokens)?;
+    let hosts = config.store.link_hosts();
+    let demo = if demo {
+        Some(demo::load(&store, &keys, &hosts).await?)
+    } else {
+        None
+    };
+    let ready = ready(config, &format!("http://{address}"), demo.as_ref());
+    let state = Arc::new(state(config, store.clone(), keys, demo.as_ref()));
+    let signal = stop_signal().map_err(AppError::Serve)?;
+    let draining = Arc::clone(&state);
+    let stop = async move {
+        signal.await;
+        draining.draining.store(true, Ordering::Relaxed);
+        tracing::info!("Stopping");
+    };
+    tracing::info!(%address, database = ready.database, engine = store.engine(), "Ready");
+    announce(&ready, demo.as_ref());
+    http::serve(listener, http::router(state), stop, config.shutdown_deadline).await;
+    close(store).await;
+    tracing::info!("Stopped");
+    Ok(())
+}
+
+/// The keys that tokens are signed and verified with, on the real time.
+///
+/// # Errors
+/// [`AppError::Keys`] when they do not work.
+pub fn keys(tokens: &TokenConfig) -> Result<JwtKeys, AppError> {
+    Ok(JwtKeys::new(
+        &tokens.secret,
+        &tokens.issuer,
+        &tokens.audience,
+        Clock::system(),
+    )?)
+}
+
+fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
+    let named =
+        |list: &[(&'static str, entity::InvoiceId)]| list.iter().map(|(name, id)| (*name, id.0.clone())).collect();
+    let token = |token: &DemoToken| (token.name, token.token.clone());
+    Ready {
+        url: url.to_owned(),
+        graphql: format!("{url}{GRAPHQL_PATH}"),
+        explorer: (config.explorer != ExplorerMode::Off).then(|| format!("{url}/")),
+        pid: std::process::id(),
+        database: config.store.url.shown(),
+        tokens: demo
+            .map(|demo| demo.tokens.iter().map(token).collect())
+            .unwrap_or_default(),
+        characters: demo.map(|demo| named(&demo.characters)).unwrap_or_default(),
+        imported: demo.map(|demo| named(&demo.imported)).unwrap_or_default(),
+    }
+}
+
+fn state(config: &Config, store: Store, keys: JwtKeys, demo: Option<&Demo>) -> AppState {
+    AppState {
+        schema: graphql::schema(),
+        store,
+        keys,
+        links: Arc::new(Links::new(config.store.link_hosts())),
+        limits: Limits::default(),
+        // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
+        billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.now.utc())),
+        explorer: config.explorer,
+        explorer_config: demo.map_or_else(
+            || demo::plain_explorer_config(GRAPHQL_PATH),
+            |demo| demo.explorer_config(GRAPHQL_PATH),
+        ),
+        debug_for_everyone: demo.is_some(),
+        draining: AtomicBool::new(false),
+    }
+}
+
+/// Closes the pools, but does not wait for a connection that something still holds.
+async fn close(store: Store) {
+    match tokio::time::timeout(CLOSE_TIMEOUT, store.close()).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!(error = &error as &dyn std::error::Error, "The store did not close"),
+        Err(_elapsed) => tracing::warn!("The store was still busy"),
+    }
+}
+
+/// Waits for SIGTERM or SIGINT. From the call on, neither ends the process by itself.
+fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}

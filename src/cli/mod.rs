@@ -1,0 +1,119 @@
+//! The command line: one file per command. Exit codes: 0 done, 1 failed (one line on standard error says why), 2 used
+//! wrongly.
+//!
+//! Results go to standard output, everything else to standard error. The help of each command ends with one example,
+//! which a test runs.
+
+mod config;
+mod import;
+mod migrate;
+mod output;
+mod schema;
+mod serve;
+mod token;
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::app::AppError;
+use crate::app::config::{Faults, Settings};
+
+/// One GraphQL query answers the whole bill: lines, rental, payments and pay links
+#[derive(Parser)]
+#[command(name = "billing-gateway", version, disable_help_subcommand = true)]
+#[command(after_help = "Example:\n  billing-gateway serve --demo")]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Migrate(migrate::Args),
+    Import(import::Args),
+    Schema(schema::Args),
+    Token(token::Args),
+    Config(config::Args),
+}
+
+/// Why a command failed.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    App(#[from] AppError),
+    #[error(transparent)]
+    Settings(#[from] Faults),
+    #[error("the program cannot start its threads")]
+    Runtime(#[source] std::io::Error),
+    #[error("{} cannot be read", path.display())]
+    Unreadable {
+        path: PathBuf,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{} is not the schema of this program, first in line {line}; run `./dev schema`", path.display())]
+    SchemaDrift { path: PathBuf, line: usize },
+    #[error("there is no scope {0:?}; there are {1}")]
+    UnknownScope(String, String),
+    /// Everything there is to say has been said.
+    #[error("see above")]
+    Told,
+}
+
+/// Every command with its help, for tests and documentation.
+pub fn command() -> clap::Command {
+    Cli::command()
+}
+
+/// Runs what the arguments of the process ask for.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    match dispatch(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            if !matches!(error, CliError::Told) {
+                output::error(&told(&error));
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<(), CliError> {
+    match cli.command {
+        Command::Serve(args) => block_on(serve::run(&args, &cli.settings.with_file()?)),
+        Command::Migrate(args) => block_on(migrate::run(&args, &cli.settings.with_file()?)),
+        Command::Import(args) => block_on(import::run(&args, &cli.settings.with_file()?)),
+        Command::Schema(args) => schema::run(&args),
+        Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
+        Command::Config(args) => config::run(&args, cli.settings),
+    }
+}
+
+/// Runs a command that waits for others, and does not wait for what it left behind.
+fn block_on(work: impl Future<Output = Result<(), CliError>>) -> Result<(), CliError> {
+    let runtime = tokio::runtime::Runtime::new().map_err(CliError::Runtime)?;
+    let result = runtime.block_on(work);
+    runtime.shutdown_background();
+    result
+}
+
+/// An error and its causes in one line, each cause once.
+fn told(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.ends_with(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,77 @@
+//! `serve`: runs the gateway until SIGTERM or SIGINT.
+
+use std::fmt::Write;
+
+use super::{CliError, output};
+use crate::app::config::Settings;
+use crate::app::demo::Demo;
+use crate::app::log;
+use crate::app::wiring::{self, Ready};
+
+/// The invoice that the ready-made command line asks for.
+const SHOWN_INVOICE: &str = "overage-week";
+
+/// Serve GraphQL until told to stop; with --demo on a database that fills itself
+#[derive(clap::Args)]
+#[command(after_help = "Example:\n  billing-gateway serve --demo --listen 127.0.0.1:0")]
+pub(super) struct Args {
+    /// Migrate the database, fill it with demo data once, and make tokens for it
+    #[arg(long)]
+    demo: bool,
+    /// When ready, print one line of JSON and nothing else on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
+    let config = settings.validate(args.demo)?;
+    log::start(&config.log);
+    let announce = |ready: &Ready, demo: Option<&Demo>| {
+        if args.json {
+            match serde_json::to_string(ready) {
+                Ok(text) => output::line(text),
+                Err(failure) => output::error(&failure.to_string()),
+            }
+        } else {
+            output::line(for_people(ready, demo));
+        }
+    };
+    Ok(wiring::serve(&config, args.demo, announce).await?)
+}
+
+/// Tokens first: what is needed most stands last, where the eye is.
+fn for_people(ready: &Ready, demo: Option<&Demo>) -> String {
+    let mut text = demo.map(|demo| of_demo(ready, demo)).unwrap_or_default();
+    let mut places = vec![
+        ("GraphQL", ready.graphql.as_str()),
+        ("Database", ready.database.as_str()),
+    ];
+    if let Some(explorer) = &ready.explorer {
+        places.insert(0, ("Explorer", explorer));
+    }
+    text.push_str("\nThe billing gateway is ready. Ctrl+C stops it.\n\n");
+    for (what, place) in places {
+        // Writing to a string does not fail.
+        let _written = writeln!(text, "  {what:9} {place}");
+    }
+    text
+}
+
+fn of_demo(ready: &Ready, demo: &Demo) -> String {
+    let mut text = String::from("\nTokens for the next 24 hours:\n");
+    for token in &demo.tokens {
+        let _written = write!(text, "\n  {}: {}\n  {}\n", token.name, token.description, token.token);
+    }
+    if let (Some(merchant), Some(invoice)) = (demo.merchant(), demo.invoice(SHOWN_INVOICE)) {
+        let query = "query($id: ID!) { invoice(id: $id) { number status amountDue { formatted } \
+            lineItems { description amount { amount } } payments { status amountPaid { amount } } } }";
+        let body = serde_json::json!({"query": query, "variables": {"id": invoice}});
+        let _written = write!(
+            text,
+            "\nAsk it:\n\n  curl -s {} -H 'content-type: application/json' \\\n    -H 'authorization: Bearer {}' \\\n    \
+             -d '{body}'\n",
+            ready.graphql, merchant.token,
+        );
+    }
+    text
+}

@@ -1,0 +1,374 @@
+//! What an executed request answers: status, errors with codes, data, extensions.
+//!
+//! Errors of our resolvers have their code already. Those of the library have none, and texts that nobody promised:
+//! they are told apart here, shortened to one line, and anything unexpected leaves as a fixed sentence.
+
+use std::collections::BTreeMap;
+
+use async_graphql::{PathSegment, ServerError, Value};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::error::{INTERNAL, retry_after};
+use super::media::Media;
+use super::request_id::RequestId;
+
+/// Errors of one answer; the rest are counted.
+const ERRORS_MAX: usize = 100;
+
+/// Length of a message, in characters.
+const MESSAGE_CHARS_MAX: usize = 200;
+
+/// Codes that say: nothing is wrong with the request, try again later.
+const OUTAGES: [&str; 3] = ["STORE_UNAVAILABLE", TIMEOUT, "OVERLOADED"];
+
+const TIMEOUT: &str = "TIMEOUT";
+
+const BAD_VALUE: &str = "BAD_USER_INPUT";
+
+/// What the library says of a value that does not fit, at validation or when an argument is read.
+const OF_VALUES: [&str; 4] = [
+    "Invalid value for argument",
+    "Invalid default value for argument",
+    "Failed to parse \"",
+    "Expected input type \"",
+];
+
+/// Behind this the library repeats the value.
+const REPEATED_VALUE: &str = ", found ";
+
+#[derive(Serialize)]
+struct Body<'a> {
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [ServerError],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Value>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    extensions: &'a BTreeMap<String, Value>,
+}
+
+/// The answer of the executor.
+pub(super) fn of_response(mut response: async_graphql::Response, media: Media, id: &RequestId) -> Response {
+    let executed = was_executed(&response);
+    let errors = shown(std::mem::take(&mut response.errors), executed, id);
+    let status = if executed {
+        outage(&response.data, &errors).unwrap_or(StatusCode::OK)
+    } else {
+        refused_document(media)
+    };
+    let data = executed.then_some(&response.data);
+    write(
+        status,
+        media,
+        &Body {
+            errors: &errors,
+            data,
+            extensions: &response.extensions,
+        },
+    )
+}
+
+/// The answer of a request that was not executed, for one reason.
+pub(super) fn of_error(mut error: ServerError, status: StatusCode, media: Media) -> Response {
+    error.message = one_line(&error.message);
+    let extensions = BTreeMap::new();
+    write(
+        status,
+        media,
+        &Body {
+            errors: &[error],
+            data: None,
+            extensions: &extensions,
+        },
+    )
+}
+
+/// The status of a document that cannot be executed. Clients that know only `application/json` expect 200.
+pub(super) const fn refused_document(media: Media) -> StatusCode {
+    match media {
+        Media::GraphqlResponse => StatusCode::BAD_REQUEST,
+        Media::Json => StatusCode::OK,
+    }
+}
+
+fn write(status: StatusCode, media: Media, body: &Body<'_>) -> Response {
+    let (status, bytes) = match serde_json::to_vec(body) {
+        Ok(bytes) => (status, bytes),
+        Err(error) => {
+            tracing::error!(%error, "an answer could not be written as JSON");
+            (StatusCode::INTERNAL_SERVER_ERROR, Vec::new())
+        }
+    };
+    let headers = [
+        (CONTENT_TYPE, media.content_type()),
+        (CACHE_CONTROL, "no-store"),
+        (VARY, "accept, authorization"),
+    ];
+    let mut response = (status, headers, bytes).into_response();
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().extend([retry_after()]);
+    }
+    response
+}
+
+/// Whether the document could be executed. Errors of execution say at which field; those of the document do not.
+///
+/// The library finds some values that do not fit (`first: 99999999999`) only when it reads the argument. Where that
+/// leaves no data at all, it is told as what it is: a document that should not have been executed.
+fn was_executed(response: &async_graphql::Response) -> bool {
+    let of_document = |error: &ServerError| error.path.is_empty();
+    let of_value = |error: &ServerError| code_of(error).is_none() && code_of_library(error) == BAD_VALUE;
+    let refused = response.errors.iter().all(of_document) || response.errors.iter().any(of_value);
+    response.data != Value::Null || !refused
+}
+
+/// The errors as clients see them.
+fn shown(mut errors: Vec<ServerError>, executed: bool, id: &RequestId) -> Vec<ServerError> {
+    if !executed {
+        // The validator collects in hash maps; the same document shall give the same bytes.
+        for error in &mut errors {
+            error.path.clear();
+        }
+        errors.sort_by_cached_key(|error| (error.locations.first().copied(), error.message.clone()));
+    }
+    let left_out = errors.len().saturating_sub(ERRORS_MAX);
+    errors.truncate(ERRORS_MAX);
+    let mut errors: Vec<_> = errors.into_iter().map(|error| coded(error, id)).collect();
+    if left_out > 0 {
+        let mut error = ServerError::new(format!("{left_out} more errors are not shown."), None);
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", "ERRORS_TRUNCATED");
+        extensions.set("count", left_out);
+        errors.push(error);
+    }
+    errors
+}
+
+fn coded(mut error: ServerError, id: &RequestId) -> ServerError {
+    if code_of(&error).is_none() {
+        let code = code_of_library(&error);
+        if code == "INTERNAL" {
+            tracing::error!(message = error.message, "an error without a code");
+            INTERNAL.clone_into(&mut error.message);
+        } else if let Some((kept, _value)) = error.message.split_once(REPEATED_VALUE) {
+            error.message = format!("{kept}.");
+        }
+        error.extensions.get_or_insert_default().set("code", code);
+    }
+    if code_of(&error) == Some("INTERNAL") {
+        error.extensions.get_or_insert_default().set("requestId", id.as_str());
+    }
+    error.message = one_line(&error.message);
+    error
+}
+
+fn code_of(error: &ServerError) -> Option<&str> {
+    match error.extensions.as_ref()?.get("code")? {
+        Value::String(code) => Some(code),
+        _ => None,
+    }
+}
+
+fn code_of_library(error: &ServerError) -> &'static str {
+    let message = error.message.as_str();
+    if OF_VALUES.iter().any(|start| message.starts_with(start)) {
+        BAD_VALUE
+    } else if !error.path.is_empty() {
+        "INTERNAL"
+    } else if message.starts_with("The recursion depth of the query") {
+        "QUERY_TOO_DEEP"
+    } else {
+        "GRAPHQL_VALIDATION_FAILED"
+    }
+}
+
+fn one_line(message: &str) -> String {
+    let mut line: String = message.chars().take(MESSAGE_CHARS_MAX).collect();
+    if line.len() < message.len() {
+        line.pop();
+        line.push('…');
+    }
+    line.replace(char::is_control, " ")
+}
+
+/// The status when no root field could be answered and all of them only because something is down.
+fn outage(data: &Value, errors: &[ServerError]) -> Option<StatusCode> {
+    let codes: Vec<_> = errors.iter().map(|error| code_of(error).unwrap_or_default()).collect();
+    let only_outages = !codes.is_empty() && codes.iter().all(|code| OUTAGES.contains(code));
+    let failed = |field: &str| {
+        let starts_here =
+            |error: &ServerError| matches!(error.path.first(), Some(PathSegment::Field(name)) if name == field);
+        errors.iter().any(starts_here)
+    };
+    let nothing_answered = match data {
+        Value::Null => true,
+        Value::Object(fields) => fields.iter().all(|(name, value)| *value == Value::Null && failed(name)),
+        _ => false,
+    };
+    match (
+        only_outages && nothing_answered,
+        codes.iter().all(|code| *code == TIMEOUT),
+    ) {
+        (false, _) => None,
+        (true, true) => Some(StatusCode::GATEWAY_TIMEOUT),
+        (true, false) => Some(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use async_graphql::{Pos, value};
+
+    use super::*;
+
+    fn error(message: &str, code: Option<&str>, path: &[&str]) -> ServerError {
+        let mut error = ServerError::new(message, Some(Pos { line: 1, column: 2 }));
+        error.path = path.iter().map(|name| PathSegment::Field((*name).to_owned())).collect();
+        if let Some(code) = code {
+            error.extensions.get_or_insert_default().set("code", code);
+        }
+        error
+    }
+
+    fn response(data: Value, errors: Vec<ServerError>) -> async_graphql::Response {
+        let mut response = async_graphql::Response::new(data);
+        response.errors = errors;
+        response
+    }
+
+    async fn answer(response: async_graphql::Response, media: Media) -> (StatusCode, serde_json::Value) {
+        let answer = of_response(response, media, &RequestId::of_test());
+        let status = answer.status();
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        (status, serde_json::from_slice(&bytes).unwrap())
+    }
+
+    async fn status(data: Value, errors: Vec<ServerError>) -> u16 {
+        answer(response(data, errors), Media::Json).await.0.as_u16()
+    }
+
+    #[tokio::test]
+    async fn an_answer_has_data_and_no_errors() {
+        let (status, body) = answer(response(value!({"a": 1}), Vec::new()), Media::Json).await;
+        assert_eq!((status.as_u16(), body), (200, serde_json::json!({"data": {"a": 1}})));
+    }
+
+    #[tokio::test]
+    async fn a_refused_document_has_no_data_and_errors_in_the_order_of_the_text() {
+        let mut second = error("Unknown field \"b\" on type \"Query\".", None, &[]);
+        second.locations = vec![Pos { line: 2, column: 1 }];
+        let first = error("Invalid value for argument \"first\", expected type \"Int\"", None, &[]);
+        for (media, expected) in [(Media::GraphqlResponse, 400), (Media::Json, 200)] {
+            let errors = vec![second.clone(), first.clone()];
+            let (status, body) = answer(async_graphql::Response::from_errors(errors), media).await;
+            assert_eq!(status.as_u16(), expected);
+            assert!(body.get("data").is_none());
+            assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+            assert_eq!(body["errors"][1]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+            assert_eq!(body["errors"][1]["locations"][0]["line"], 2);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_failed_execution_keeps_its_data_even_when_it_is_null() {
+        let errors = vec![error("no", Some("FORBIDDEN"), &["a"])];
+        let (status, body) = answer(response(Value::Null, errors), Media::GraphqlResponse).await;
+        assert_eq!(status.as_u16(), 200);
+        assert_eq!(body["data"], serde_json::Value::Null);
+        assert!(body.as_object().unwrap().contains_key("data"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_argument_that_leaves_no_data_refuses_the_document() {
+        let message = "Failed to parse \"Int\": Only integers are accepted.";
+        let errors = vec![error(message, None, &["a"])];
+        let (status, body) = answer(response(Value::Null, errors.clone()), Media::GraphqlResponse).await;
+        assert_eq!(status.as_u16(), 400);
+        assert!(
+            body.get("data").is_none() && body["errors"][0].get("path").is_none(),
+            "{body}"
+        );
+        assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+        let (status, body) = answer(response(value!({"a": null}), errors), Media::GraphqlResponse).await;
+        assert_eq!(
+            (status.as_u16(), &body["errors"][0]["path"]),
+            (200, &serde_json::json!(["a"]))
+        );
+    }
+
+    #[tokio::test]
+    async fn what_nobody_foresaw_leaves_as_a_fixed_sentence() {
+        let errors = vec![
+            error("no such table: invoices", None, &["a"]),
+            error("secret", Some("INTERNAL"), &["b"]),
+        ];
+        let (_, body) = answer(response(value!({"a": null, "b": null}), errors), Media::Json).await;
+        assert_eq!(body["errors"][0]["message"], INTERNAL);
+        for error in body["errors"].as_array().unwrap() {
+            assert_eq!(
+                error["extensions"],
+                serde_json::json!({"code": "INTERNAL", "requestId": "test"})
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn values_of_the_client_are_not_repeated() {
+        let message = "Expected input type \"Int\", found {a: \"<script>\"}. (occurred while parsing \"X\")";
+        let errors = vec![error(message, None, &["a"])];
+        let (_, body) = answer(response(value!({"a": null}), errors), Media::Json).await;
+        assert_eq!(body["errors"][0]["message"], "Expected input type \"Int\".");
+        assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
+    }
+
+    #[tokio::test]
+    async fn errors_are_capped_and_the_rest_is_counted() {
+        let errors = |count: usize| vec![error("no", Some("FORBIDDEN"), &["a"]); count];
+        let (_, body) = answer(response(value!({"a": 1}), errors(100)), Media::Json).await;
+        assert_eq!(body["errors"].as_array().unwrap().len(), 100);
+        assert_eq!(body["errors"][99]["extensions"]["code"], "FORBIDDEN");
+        let (_, body) = answer(response(value!({"a": 1}), errors(103)), Media::Json).await;
+        assert_eq!(body["errors"].as_array().unwrap().len(), 101);
+        assert_eq!(
+            body["errors"][100]["extensions"],
+            serde_json::json!({"code": "ERRORS_TRUNCATED", "count": 3})
+        );
+    }
+
+    #[test]
+    fn messages_are_one_short_line() {
+        assert_eq!(one_line("a\nb\tc"), "a b c");
+        assert_eq!(one_line(&"é".repeat(200)), "é".repeat(200));
+        let long = one_line(&"é".repeat(201));
+        assert_eq!(long.chars().count(), 200);
+        assert!(long.ends_with('…'));
+    }
+
+    #[tokio::test]
+    async fn nothing_but_outages_is_503_or_504() {
+        let down = |field: &str| error("down", Some("STORE_UNAVAILABLE"), &[field]);
+        let slow = |field: &str| error("slow", Some("TIMEOUT"), &[field, "b"]);
+        let forbidden = error("no", Some("FORBIDDEN"), &["b"]);
+        assert_eq!(status(value!({"a": null}), vec![down("a")]).await, 503);
+        assert_eq!(status(Value::Null, vec![down("a")]).await, 503);
+        assert_eq!(
+            status(value!({"a": null, "b": null}), vec![down("a"), slow("b")]).await,
+            503
+        );
+        assert_eq!(status(value!({"a": null}), vec![slow("a")]).await, 504);
+        assert_eq!(status(value!({"a": null, "b": 1}), vec![down("a")]).await, 200);
+        assert_eq!(status(value!({"a": null, "b": null}), vec![down("a")]).await, 200);
+        assert_eq!(
+            status(value!({"a": null, "b": null}), vec![down("a"), forbidden]).await,
+            200
+        );
+        let answer = of_response(
+            response(Value::Null, vec![down("a")]),
+            Media::Json,
+            &RequestId::of_test(),
+        );
+        assert!(answer.headers().contains_key("retry-after"));
+    }
+}

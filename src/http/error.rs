@@ -1,0 +1,249 @@
+//! The only place that turns what went wrong outside the resolvers into an answer.
+//!
+//! At `/graphql` every refusal has the shape of a GraphQL answer, with a stable `extensions.code`; elsewhere it is a
+//! problem document (RFC 9457). Messages are fixed words and numbers, at most a name of the request's.
+
+use async_graphql::{Pos, ServerError};
+use axum::Extension;
+use axum::http::StatusCode;
+use axum::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+use super::answer;
+use super::media::Media;
+use super::params::ParamsError;
+use super::request_id::RequestId;
+use super::variables::VariableError;
+use crate::gate::GateError;
+
+/// What a client hears of a defect. The request id finds the rest in the log.
+pub(super) const INTERNAL: &str = "Something failed on our side.";
+
+/// When to try again after an answer that there is nothing to answer with, in seconds.
+const RETRY_AFTER_SECONDS: &str = "2";
+
+/// The largest body of a GraphQL request, in bytes.
+pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// Why a GraphQL request was not executed, or not to its end.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// No credential, or one that is refused; which, and why, is in the log only.
+    #[error("The request needs a valid bearer token.")]
+    Unauthenticated,
+    /// The client accepts neither media type.
+    #[error("The answer can be application/graphql-response+json or application/json.")]
+    NotAcceptable,
+    /// Neither GET nor POST.
+    #[error("GraphQL is asked by GET or POST.")]
+    Method,
+    /// A mutation or subscription by GET.
+    #[error("Only queries can be asked by GET.")]
+    NotAQuery,
+    /// The body is not said to be JSON. A form of another site could send any other type with a visitor's cookies.
+    #[error("The body must be application/json in UTF-8, not compressed.")]
+    BodyType,
+    /// The body is too large; little more than the limit was read.
+    #[error("The body is larger than {BODY_BYTES_MAX} bytes.")]
+    BodyTooLarge,
+    /// The body did not arrive in time.
+    #[error("The body did not arrive in time.")]
+    BodyTooSlow,
+    /// The body broke off.
+    #[error("The body broke off.")]
+    BodyBroken(#[source] axum::Error),
+    /// The parameters cannot be read.
+    #[error("{0}")]
+    Params(#[from] ParamsError),
+    /// The document is over a limit, or no document.
+    #[error("{0}")]
+    Gate(#[from] GateError),
+    /// The document passed the gate but not the parser.
+    #[error("The document cannot be parsed.")]
+    Syntax(Option<Pos>),
+    /// The document as a whole breaks a rule.
+    #[error("{0}")]
+    Invalid(&'static str),
+    /// Which operation to run is not clear.
+    #[error("{0}")]
+    Operation(&'static str),
+    /// A variable has no value, or one of another type.
+    #[error("{0}")]
+    Variable(#[from] VariableError),
+    /// Execution took too long.
+    #[error("The request took too long.")]
+    Timeout,
+    /// A defect.
+    #[error("{INTERNAL}")]
+    Internal,
+}
+
+impl Refusal {
+    /// The answer in `media`.
+    pub(super) fn answer(&self, media: Media, id: &RequestId) -> Response {
+        let mut error = ServerError::new(self.to_string(), self.position());
+        let extensions = error.extensions.get_or_insert_default();
+        extensions.set("code", self.code());
+        if matches!(self, Self::Internal) {
+            extensions.set("requestId", id.as_str());
+        }
+        let mut response = answer::of_error(error, self.status(media), media);
+        response.headers_mut().extend(self.headers());
+        response
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::NotAcceptable
+            | Self::Method
+            | Self::NotAQuery
+            | Self::BodyType
+            | Self::BodyBroken(_)
+            | Self::Params(_)
+            | Self::Variable(_) => "BAD_USER_INPUT",
+            Self::BodyTooLarge => "QUERY_TOO_LARGE",
+            Self::BodyTooSlow | Self::Timeout => "TIMEOUT",
+            Self::Gate(error) => error.code(),
+            Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
+            Self::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
+            Self::Operation(_) => "OPERATION_NOT_RESOLVED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    fn status(&self, media: Media) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
+            Self::Method | Self::NotAQuery => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
+            Self::Gate(_) | Self::Syntax(_) | Self::Invalid(_) | Self::Operation(_) | Self::Variable(_) => {
+                answer::refused_document(media)
+            }
+            Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn headers(&self) -> HeaderMap {
+        let fixed: &[(HeaderName, &'static str)] = match self {
+            Self::Unauthenticated => &[(header::WWW_AUTHENTICATE, "Bearer")],
+            Self::Method => &[(header::ALLOW, "GET, POST")],
+            Self::NotAQuery => &[(header::ALLOW, "POST")],
+            // The rest of the body is still on its way and would be read as the next request.
+            Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) => &[(header::CONNECTION, "close")],
+            _ => &[],
+        };
+        fixed
+            .iter()
+            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    fn position(&self) -> Option<Pos> {
+        match self {
+            Self::Gate(GateError::Unreadable { line, column, .. }) => Some(Pos {
+                line: *line,
+                column: *column,
+            }),
+            Self::Syntax(position) => *position,
+            Self::Variable(error) => Some(error.position),
+            _ => None,
+        }
+    }
+}
+
+/// The header that says when to try again.
+pub(super) fn retry_after() -> (HeaderName, HeaderValue) {
+    (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
+}
+
+/// The answer of a request that panicked.
+pub(super) fn panicked(path: &str, media: Media, id: &RequestId) -> Response {
+    if path == super::GRAPHQL_PATH {
+        return Refusal::Internal.answer(media, id);
+    }
+    problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, id)
+}
+
+/// There is nothing at this path.
+pub(super) async fn not_found(Extension(id): Extension<RequestId>) -> Response {
+    nothing_here(&id)
+}
+
+/// The same, for handlers that find out by themselves.
+pub(super) fn nothing_here(id: &RequestId) -> Response {
+    problem(StatusCode::NOT_FOUND, "There is nothing at this path.", id)
+}
+
+/// There is something at this path, for other methods; the router adds which.
+pub(super) async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
+    problem(StatusCode::METHOD_NOT_ALLOWED, "This path has no such method.", &id)
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    r#type: &'static str,
+    title: &'a str,
+    status: u16,
+    detail: &'a str,
+    instance: &'a str,
+}
+
+fn problem(status: StatusCode, detail: &str, id: &RequestId) -> Response {
+    let body = serde_json::to_vec(&Problem {
+        r#type: "about:blank",
+        title: status.canonical_reason().unwrap_or_default(),
+        status: status.as_u16(),
+        detail,
+        instance: id.as_str(),
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "application/problem+json"),
+        (header::CACHE_CONTROL, "no-store"),
+    ];
+    (status, headers, body.unwrap_or_default()).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_document_has_a_status_of_its_own_only_where_clients_know_it() {
+        let refusal = Refusal::Operation("which?");
+        assert_eq!(refusal.status(Media::GraphqlResponse), StatusCode::BAD_REQUEST);
+        assert_eq!(refusal.status(Media::Json), StatusCode::OK);
+        assert_eq!(
+            Refusal::Params(ParamsError::NotJson).status(Media::Json),
+            StatusCode::BAD_REQUEST
+        );
+    }
+
+    #[test]
+    fn refusals_carry_the_headers_that_explain_them() {
+        let header = |refusal: Refusal, name: HeaderName| {
+            let answer = refusal.answer(Media::Json, &RequestId::of_test());
+            answer
+                .headers()
+                .get(name)
+                .map(|value| value.to_str().unwrap().to_owned())
+        };
+        assert_eq!(
+            header(Refusal::Unauthenticated, header::WWW_AUTHENTICATE).as_deref(),
+            Some("Bearer")
+        );
+        assert_eq!(header(Refusal::Method, header::ALLOW).as_deref(), Some("GET, POST"));
+        assert_eq!(header(Refusal::NotAQuery, header::ALLOW).as_deref(), Some("POST"));
+        assert_eq!(
+            header(Refusal::BodyTooLarge, header::CONNECTION).as_deref(),
+            Some("close")
+        );
+        assert_eq!(header(Refusal::Timeout, header::CONNECTION), None);
+    }
+}

@@ -1,0 +1,266 @@
+//! `/graphql`: one request, read, measured, parsed and executed.
+//!
+//! The order is a promise: credentials before anything else is looked at, the gate before the parser. The whole
+//! request, its body included, has ten seconds.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
+use async_graphql::parser::{self, parse_query};
+use async_graphql::value;
+use axum::Extension;
+use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::extract::{Request, State};
+use axum::http::header::EXPECT;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method};
+use axum::response::Response;
+use futures::StreamExt;
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::error::{BODY_BYTES_MAX, Refusal};
+use super::params::Params;
+use super::request_id::RequestId;
+use super::{AppState, answer, media, variables, viewer};
+use crate::domain::viewer::{Scope, Viewer};
+use crate::gate;
+use crate::graphql::RequestContext;
+use crate::loaders::batch::unconstrained;
+use crate::store::StatementStats;
+
+/// How long a request may take, from its headers to its answer.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What is read of a body that is too large, to be thrown away, in bytes.
+const DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How long that may take.
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The header that asks for `extensions.debug`.
+const DEBUG: &str = "x-debug";
+
+/// Answers a request, whatever its method.
+pub(super) async fn handle(
+    State(state): State<Arc<AppState>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    match run(&state, &head, body, &id).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.answer(media::accepted_or_json(&head.headers), &id),
+    }
+}
+
+async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
+    let deadline = Instant::now() + TIMEOUT;
+    let viewer = authenticated(state, &head.headers)?;
+    let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
+    let params = timeout_at(deadline, params_of(head, body))
+        .await
+        .map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    gate::check(&params.query, &state.limits)?;
+    let document = parse_query(&params.query).map_err(|error| refused_by_parser(&error))?;
+    let operation = operation(&document, params.operation_name.as_deref())?;
+    if head.method == Method::GET && operation.ty != OperationType::Query {
+        return Err(Refusal::NotAQuery);
+    }
+    variables::check(&operation.variable_definitions, &params.variables)?;
+    let debug = may_debug(state, &viewer, &head.headers);
+    let executed = execute(state, viewer, document, params, debug);
+    let response = timeout_at(deadline, executed)
+        .await
+        .map_err(|_elapsed| Refusal::Timeout)?;
+    Ok(answer::of_response(response, media, id))
+}
+
+fn authenticated(state: &AppState, headers: &HeaderMap) -> Result<Viewer, Refusal> {
+    viewer::of(headers, &state.keys).map_err(|reason| {
+        tracing::info!(%reason, "a credential was refused");
+        Refusal::Unauthenticated
+    })
+}
+
+async fn params_of(head: &Parts, body: Body) -> Result<Params, Refusal> {
+    match head.method {
+        Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default())?),
+        Method::POST if !media::is_json_body(&head.headers) => Err(Refusal::BodyType),
+        Method::POST => Ok(Params::from_json(&read(body, &head.headers).await?)?),
+        _ => Err(Refusal::Method),
+    }
+}
+
+/// Reads a body up to its limit.
+async fn read(body: Body, headers: &HeaderMap) -> Result<Vec<u8>, Refusal> {
+    let announced_too_large = body.size_hint().lower() > BODY_BYTES_MAX as u64;
+    let mut chunks = body.into_data_stream();
+    if !announced_too_large && let Some(bytes) = collect(&mut chunks).await? {
+        return Ok(bytes);
+    }
+    // A client that still waits to be told to go on has sent nothing that would be in the way.
+    if !(announced_too_large && headers.contains_key(EXPECT)) {
+        discard(chunks).await;
+    }
+    Err(Refusal::BodyTooLarge)
+}
+
+/// The whole body; absent when it is larger than its limit.
+async fn collect(chunks: &mut BodyDataStream) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut bytes = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        bytes.extend_from_slice(&chunk.map_err(Refusal::BodyBroken)?);
+        if bytes.len() > BODY_BYTES_MAX {
+            return Ok(None);
+        }
+    }
+    Ok(Some(bytes))
+}
+
+/// Throws a little of the rest away. Closing a connection on data that is under way resets it, and with it the answer.
+async fn discard(mut chunks: BodyDataStream) {
+    let reading = async {
+        let mut discarded = 0;
+        while let Some(Ok(chunk)) = chunks.next().await {
+            discarded += chunk.len();
+            if discarded > DISCARDED_BYTES_MAX {
+                return;
+            }
+        }
+    };
+    // When the time is up, the answer goes out all the same.
+    let _in_time = timeout(DISCARD_TIMEOUT, reading).await;
+}
+
+/// The operation to run, by the rules of the specification.
+fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Refusal> {
+    match (&document.operations, name) {
+        (DocumentOperations::Single(only), None) => Ok(&only.node),
+        (DocumentOperations::Single(_), Some(_)) => Err(Refusal::Operation(UNKNOWN_OPERATION)),
+        (DocumentOperations::Multiple(named), Some(name)) => match named.get(name) {
+            Some(operation) => Ok(&operation.node),
+            None => Err(Refusal::Operation(UNKNOWN_OPERATION)),
+        },
+        (DocumentOperations::Multiple(named), None) => {
+            let mut operations = named.values();
+            match (operations.next(), operations.next()) {
+                (Some(only), None) => Ok(&only.node),
+                _ => Err(Refusal::Operation(
+                    "The document has several operations; `operationName` must name one.",
+                )),
+            }
+        }
+    }
+}
+
+const UNKNOWN_OPERATION: &str = "The document has no operation with the name given in `operationName`.";
+
+/// The gate reads the same grammar, so what is left are rules about the document as a whole.
+fn refused_by_parser(error: &parser::Error) -> Refusal {
+    match error {
+        parser::Error::MultipleOperations { .. } => {
+            Refusal::Invalid("An operation without a name must be the only one of its document.")
+        }
+        parser::Error::OperationDuplicated { .. } => Refusal::Invalid("Two operations have the same name."),
+        parser::Error::FragmentDuplicated { .. } => Refusal::Invalid("Two fragments have the same name."),
+        parser::Error::MissingOperation => Refusal::Operation("The document has no operation."),
+        other => Refusal::Syntax(other.positions().next()),
+    }
+}
+
+fn may_debug(state: &AppState, viewer: &Viewer, headers: &HeaderMap) -> bool {
+    let asked = headers.get(DEBUG).is_some_and(|value| value == "1");
+    asked && (state.debug_for_everyone || viewer.scopes.has(Scope::InvoicesInternalRead))
+}
+
+async fn execute(
+    state: &AppState,
+    viewer: Viewer,
+    document: ExecutableDocument,
+    params: Params,
+    debug: bool,
+) -> async_graphql::Response {
+    let counter = Arc::new(StatementStats::default());
+    let reader = state.store.reader(&counter);
+    let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
+    let mut request = async_graphql::Request::new("")
+        .variables(params.variables)
+        .data(context);
+    request.operation_name = params.operation_name;
+    request.set_parsed_query(document);
+    let response = unconstrained(state.schema.execute(request)).await;
+    if !debug {
+        return response;
+    }
+    let upstream_calls = 0;
+    response.extension(
+        "debug",
+        value!({"statements": counter.statements(), "upstream": {"calls": upstream_calls}}),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resolved(document: &str, name: Option<&str>) -> Result<OperationType, String> {
+        let document = parse_query(document).map_err(|error| refused_by_parser(&error).to_string())?;
+        operation(&document, name)
+            .map(|operation| operation.ty)
+            .map_err(|refusal| refusal.to_string())
+    }
+
+    #[test]
+    fn the_operation_is_resolved_by_name_or_because_it_is_the_only_one() {
+        assert_eq!(resolved("{ a }", None), Ok(OperationType::Query));
+        assert_eq!(resolved("mutation A { a }", None), Ok(OperationType::Mutation));
+        assert_eq!(
+            resolved("query A { a } mutation B { b }", Some("B")),
+            Ok(OperationType::Mutation)
+        );
+        assert!(
+            resolved("query A { a } query B { b }", None)
+                .unwrap_err()
+                .contains("several")
+        );
+        assert_eq!(resolved("query A { a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
+        assert_eq!(resolved("{ a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
+    }
+
+    #[test]
+    fn rules_about_the_whole_document_are_told_in_our_words() {
+        for (document, words) in [
+            ("{ a } query A { a }", "An operation without a name"),
+            ("query A { a } query A { a }", "Two operations"),
+            (
+                "query A { ...F } fragment F on Query { a } fragment F on Query { a }",
+                "Two fragments",
+            ),
+            ("fragment F on Query { a }", "no operation"),
+            ("{", "cannot be parsed"),
+        ] {
+            assert!(resolved(document, None).unwrap_err().contains(words), "{document}");
+        }
+    }
+
+    #[tokio::test]
+    async fn bodies_are_read_up_to_their_limit() {
+        let chunked = |size: usize| {
+            let chunks = vec![b'x'; size]
+                .chunks(1_000)
+                .map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()))
+                .collect();
+            Body::from_stream(futures::stream::iter::<Vec<_>>(chunks))
+        };
+        for body in [Body::from(vec![b'x'; BODY_BYTES_MAX]), chunked(BODY_BYTES_MAX)] {
+            assert_eq!(read(body, &HeaderMap::new()).await.unwrap().len(), BODY_BYTES_MAX);
+        }
+        for body in [Body::from(vec![b'x'; BODY_BYTES_MAX + 1]), chunked(BODY_BYTES_MAX + 1)] {
+            assert!(matches!(
+                read(body, &HeaderMap::new()).await,
+                Err(Refusal::BodyTooLarge)
+            ));
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The HTTP face: GraphQL, health, and the explorer.
+//!
+//! One request runs: request id and log line (`request_id.rs`) → route → for `/graphql` credentials (`viewer.rs`),
+//! negotiation, parameters, gate, execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs` when nothing ran).
+//! [`serve()`] accepts connections and ends them. Bodies are read here only, and never beyond their limit.
+
+mod answer;
+mod error;
+mod explorer;
+mod graphql;
+mod headers;
+mod health;
+mod media;
+mod params;
+mod request_id;
+mod serve;
+mod variables;
+mod viewer;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use axum::Router;
+use axum::middleware::from_fn;
+use axum::routing::{any, get};
+
+use crate::auth::JwtKeys;
+use crate::domain::clock::Clock;
+use crate::gate::Limits;
+use crate::graphql::Schema;
+use crate::links::Links;
+use crate::store::Store;
+
+pub use explorer::ExplorerMode;
+pub use serve::serve;
+
+/// Where GraphQL is answered.
+const GRAPHQL_PATH: &str = "/graphql";
+
+/// What every request is answered with. Made once, by `app`.
+pub struct AppState {
+    /// The schema.
+    pub(crate) schema: Schema,
+    /// The database.
+    pub(crate) store: Store,
+    /// What credentials are checked with; holds the credential clock.
+    pub(crate) keys: JwtKeys,
+    /// Links at Stripe.
+    pub(crate) links: Arc<Links>,
+    /// What a document may ask for.
+    pub(crate) limits: Limits,
+    /// The clock that says what is overdue and how old a link is.
+    pub(crate) billing_clock: Clock,
+    /// Which explorer is served.
+    pub(crate) explorer: ExplorerMode,
+    /// What `/explorer/config.json` answers.
+    pub(crate) explorer_config: serde_json::Value,
+    /// Whether the header `x-debug: 1` works for every caller, not only with `invoices.internal:read`.
+    pub(crate) debug_for_everyone: bool,
+    /// Set when the process was asked to stop; `/readyz` then says no.
+    pub(crate) draining: AtomicBool,
+}
+
+/// All routes.
+pub fn router(state: Arc<AppState>) -> Router {
+    Router::new()
+        .route(GRAPHQL_PATH, any(graphql::handle))
+        .route("/livez", get(health::live))
+        .route("/readyz", get(health::ready))
+        .route("/version", get(health::version))
+        .merge(explorer::routes(state.explorer))
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(from_fn(request_id::follow))
+        .layer(from_fn(headers::secure))
+        .with_state(state)
+}

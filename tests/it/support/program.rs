@@ -1,0 +1,137 @@
+//! The program itself, run as people and scripts run it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long the program may take to end once it was told to.
+const STOP: Duration = Duration::from_secs(5);
+
+/// The program in `folder`, with no setting of whoever runs the tests.
+pub(crate) fn program(folder: &Path) -> Command {
+    clean(Command::new(env!("CARGO_BIN_EXE_billing-gateway")), folder)
+}
+
+/// A line of shell in `folder`, in which `billing-gateway` is the program.
+pub(crate) fn shell(folder: &Path, line: &str) -> Command {
+    let mut command = clean(Command::new("/bin/sh"), folder);
+    command.args(["-c", line]);
+    command
+}
+
+fn clean(mut command: Command, folder: &Path) -> Command {
+    let binaries = Path::new(env!("CARGO_BIN_EXE_billing-gateway"))
+        .parent()
+        .expect("the program has a folder");
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries.display());
+    command
+        .env_clear()
+        .env("PATH", path)
+        .current_dir(folder)
+        .stdin(Stdio::null());
+    command
+}
+
+/// What a command said, and its exit code.
+#[derive(Debug)]
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        Self {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).expect("output is UTF-8"),
+            err: String::from_utf8(output.stderr).expect("errors are UTF-8"),
+        }
+    }
+}
+
+impl Said {
+    /// The output, after making sure that the command succeeded.
+    #[track_caller]
+    pub(crate) fn ok(self) -> String {
+        assert_eq!(self.code, Some(0), "{self:?}");
+        self.out
+    }
+
+    /// The one line that says why it failed.
+    #[track_caller]
+    pub(crate) fn failure(self) -> String {
+        assert_eq!(self.code, Some(1), "{self:?}");
+        assert_eq!(self.err.lines().count(), 1, "{self:?}");
+        assert!(self.err.starts_with("error: "), "{self:?}");
+        self.err
+    }
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(mut command: Command) -> Said {
+    command.output().expect("the program can be run").into()
+}
+
+/// A program that runs until it is told to stop. One that is dropped is killed.
+pub(crate) struct Running {
+    child: Child,
+    out: BufReader<ChildStdout>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the program starts");
+        let out = BufReader::new(child.stdout.take().expect("its output is piped"));
+        Self { child, out }
+    }
+
+    /// Reads until a line of its output is as wanted. Fails with what it said when it ends before.
+    pub(crate) fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+        loop {
+            let mut line = String::new();
+            if self.out.read_line(&mut line).expect("its output is UTF-8") == 0 {
+                let mut said = String::new();
+                let mut err = self.child.stderr.take().expect("its errors are piped");
+                err.read_to_string(&mut said).expect("its errors are UTF-8");
+                panic!("it ended before it was ready: {said}");
+            }
+            if wanted(&line) {
+                return line;
+            }
+        }
+    }
+
+    /// Tells it to stop, makes sure that it does in time and well, and gives the rest of its output.
+    pub(crate) fn stop(mut self) -> String {
+        let told = Command::new("kill")
+            .args(["-TERM", &self.child.id().to_string()])
+            .status();
+        assert!(told.is_ok_and(|status| status.success()), "it can be told to stop");
+        let begun = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("its end can be waited for") {
+                break status;
+            }
+            assert!(begun.elapsed() < STOP, "it did not stop within {STOP:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert!(status.success(), "it ended with {status}");
+        let mut rest = String::new();
+        self.out.read_to_string(&mut rest).expect("its output is UTF-8");
+        rest
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ended = self.child.kill();
+        let _reaped = self.child.wait();
+    }
+}
