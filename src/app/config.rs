@@ -4,45 +4,21 @@
 //! named the way it can be mended. A setting that is empty counts as absent. Keys of the file are those of
 //! [`Settings`]; what `config print` prints is such a file, but for the secrets.
 
+mod check;
+
 use std::fmt;
 use std::net::SocketAddr;
-use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::time::Duration;
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
-use crate::auth::SECRET_BYTES_MIN;
 use crate::domain::link::LinkHosts;
 use crate::http::ExplorerMode;
 use crate::store::{DatabaseUrl, PoolSettings};
-
-/// The database of the demo where none is named: a file in the current folder.
-const DEMO_DATABASE: &str = "sqlite://billing-demo.db";
-/// Where to listen by default: this machine only.
-const LISTEN: SocketAddr = SocketAddr::V4(std::net::SocketAddrV4::new(std::net::Ipv4Addr::LOCALHOST, 8080));
-/// Who signs tokens, and whom they are for, by default.
-const TOKEN_PARTY: &str = "billing-gateway";
-/// Connections by default, for each core: queries are short and mostly wait for the database.
-const CONNECTIONS_PER_CORE: usize = 4;
-/// Connections: a server has a few hundred for everyone.
-const CONNECTIONS: RangeInclusive<u64> = 1..=1_000;
-/// Waiting longer for a free connection only lengthens the queue.
-const ACQUIRE_TIMEOUT_MS: u64 = 1_000;
-/// A read that takes longer has lost its plan.
-const READ_TIMEOUT_MS: u64 = 2_000;
-/// Writes come in bulk: imports and the demo.
-const WRITE_TIMEOUT_MS: u64 = 30_000;
-/// Leaves a second of the five in which the program must be gone.
-const SHUTDOWN_DEADLINE_MS: u64 = 4_000;
-/// Time-outs: a tenth of a second to ten minutes.
-const TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
-
-/// Migrations are not worth a line each: `migrate` lists them.
-const LOG_LEVEL: &str = "info,sea_orm_migration=warn";
+use check::{Check, explorer_word};
 
 /// What a setting is called in the environment. Its flag is the field's name.
 mod env {
@@ -287,30 +263,8 @@ impl Settings {
     /// # Errors
     /// Every fault there is.
     pub fn validate(&self, demo: bool) -> Result<Config, Faults> {
-        let mut check = Check {
-            demo,
-            ..Check::default()
-        };
-        let store = check.store(self);
-        let tokens = check.tokens(self);
-        let log = check.log(self);
-        let config = Config {
-            listen: check.parsed(
-                env::LISTEN,
-                self.listen.as_ref(),
-                LISTEN,
-                "an address and a port: 127.0.0.1:8080",
-            ),
-            shutdown_deadline: check.time(
-                env::SHUTDOWN_DEADLINE_MS,
-                self.shutdown_deadline_ms.as_ref(),
-                SHUTDOWN_DEADLINE_MS,
-            ),
-            explorer: check.explorer(self),
-            store,
-            tokens,
-            log,
-        };
+        let mut check = Check::new(demo);
+        let config = check.config(self);
         check.done(config)
     }
 
@@ -319,7 +273,7 @@ impl Settings {
     /// # Errors
     /// Every fault there is among those.
     pub fn store(&self) -> Result<StoreConfig, Faults> {
-        let mut check = Check::default();
+        let mut check = Check::new(false);
         let store = check.store(self);
         check.done(store)
     }
@@ -329,7 +283,7 @@ impl Settings {
     /// # Errors
     /// Every fault there is among those.
     pub fn tokens(&self) -> Result<TokenConfig, Faults> {
-        let mut check = Check::default();
+        let mut check = Check::new(false);
         let tokens = check.tokens(self);
         check.done(tokens)
     }
@@ -339,7 +293,7 @@ impl Settings {
     /// # Errors
     /// Every fault there is among those.
     pub fn log(&self) -> Result<LogConfig, Faults> {
-        let mut check = Check::default();
+        let mut check = Check::new(false);
         let log = check.log(self);
         check.done(log)
     }
@@ -369,205 +323,6 @@ impl Config {
     }
 }
 
-/// Every explorer, by its word.
-const EXPLORERS: [(&str, ExplorerMode); 3] = [
-    ("full", ExplorerMode::Full),
-    ("fallback", ExplorerMode::Fallback),
-    ("off", ExplorerMode::Off),
-];
-
-fn explorer_word(mode: ExplorerMode) -> Option<&'static str> {
-    EXPLORERS
-        .iter()
-        .find(|(_, known)| *known == mode)
-        .map(|(word, _)| *word)
-}
-
-impl LogFormat {
-    const ALL: [Self; 2] = [Self::Text, Self::Json];
-
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Text => "text",
-            Self::Json => "json",
-        }
-    }
-}
-
-/// Reads settings one by one and collects what is wrong with them.
-#[derive(Default)]
-struct Check {
-    demo: bool,
-    faults: Vec<Fault>,
-}
-
-impl Check {
-    fn done<T>(self, value: T) -> Result<T, Faults> {
-        if self.faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(Faults(self.faults))
-        }
-    }
-
-    fn fault(&mut self, setting: &str, problem: String) {
-        self.faults.push(Fault {
-            setting: setting.to_owned(),
-            problem,
-        });
-    }
-
-    fn store(&mut self, given: &Settings) -> StoreConfig {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let connections = u64::try_from(cores.saturating_mul(CONNECTIONS_PER_CORE)).unwrap_or(*CONNECTIONS.end());
-        let connections = self.number(
-            env::DB_CONNECTIONS,
-            given.db_connections.as_ref(),
-            connections.min(*CONNECTIONS.end()),
-            CONNECTIONS,
-        );
-        StoreConfig {
-            url: self.database(given),
-            pool: PoolSettings {
-                connections: u32::try_from(connections).unwrap_or(1),
-                acquire_timeout: self.time(
-                    env::DB_ACQUIRE_TIMEOUT_MS,
-                    given.db_acquire_timeout_ms.as_ref(),
-                    ACQUIRE_TIMEOUT_MS,
-                ),
-                read_timeout: self.time(
-                    env::DB_READ_TIMEOUT_MS,
-                    given.db_read_timeout_ms.as_ref(),
-                    READ_TIMEOUT_MS,
-                ),
-                write_timeout: self.time(
-                    env::DB_WRITE_TIMEOUT_MS,
-                    given.db_write_timeout_ms.as_ref(),
-                    WRITE_TIMEOUT_MS,
-                ),
-            },
-            more_link_hosts: self.hosts(given),
-        }
-    }
-
-    fn database(&mut self, given: &Settings) -> DatabaseUrl {
-        let default = if self.demo { Some(DEMO_DATABASE) } else { None };
-        let Some(url) = text(given.database_url.as_ref()).or(default) else {
-            let problem = "is required: sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME";
-            self.fault(env::DATABASE_URL, problem.to_owned());
-            return DatabaseUrl::Sqlite(String::new());
-        };
-        match DatabaseUrl::from_str(url) {
-            Ok(DatabaseUrl::Sqlite(url)) if url.contains(":memory:") || url.contains("mode=memory") => {
-                let problem = "must name a file: each connection would have a database of its own in memory";
-                self.fault(env::DATABASE_URL, problem.to_owned());
-                DatabaseUrl::Sqlite(url)
-            }
-            Ok(url) => url,
-            // The URL itself may hold a password, so it is not repeated.
-            Err(error) => {
-                self.fault(env::DATABASE_URL, format!("is of no known kind: {error}"));
-                DatabaseUrl::Sqlite(String::new())
-            }
-        }
-    }
-
-    fn tokens(&mut self, given: &Settings) -> TokenConfig {
-        let secret = match text(given.jwt_secret.as_ref()) {
-            Some(secret) => secret.to_owned(),
-            None if self.demo => random_secret(),
-            None => String::new(),
-        };
-        let secret = SecretString::from(secret);
-        match secret.expose_secret().len() {
-            0 => {
-                let problem = format!("is required: at least {SECRET_BYTES_MIN} random bytes");
-                self.fault(env::JWT_SECRET, problem);
-            }
-            bytes if bytes < SECRET_BYTES_MIN => {
-                let problem = format!("has {bytes} bytes; it needs at least {SECRET_BYTES_MIN}");
-                self.fault(env::JWT_SECRET, problem);
-            }
-            _ => {}
-        }
-        let party = |given: Option<&Given>| text(given).unwrap_or(TOKEN_PARTY).to_owned();
-        TokenConfig {
-            secret,
-            issuer: party(given.jwt_issuer.as_ref()),
-            audience: party(given.jwt_audience.as_ref()),
-        }
-    }
-
-    fn log(&mut self, given: &Settings) -> LogConfig {
-        let level = text(given.log_level.as_ref()).unwrap_or(LOG_LEVEL).to_owned();
-        if let Err(error) = tracing_subscriber::EnvFilter::builder().parse(&level) {
-            self.fault(env::LOG_LEVEL, format!("cannot be read: {error}"));
-        }
-        let words = LogFormat::ALL.map(|format| (format.word(), format));
-        LogConfig {
-            format: self.word(env::LOG_FORMAT, given.log_format.as_ref(), &words, LogFormat::Text),
-            level,
-        }
-    }
-
-    fn explorer(&mut self, given: &Settings) -> ExplorerMode {
-        let chosen = first(given.explorer.clone(), given.gateway_explorer.clone());
-        self.word(env::EXPLORER, chosen.as_ref(), &EXPLORERS, ExplorerMode::Full)
-    }
-
-    fn hosts(&mut self, given: &Settings) -> Vec<String> {
-        let listed = text(given.link_hosts.as_ref()).unwrap_or_default();
-        let hosts: Vec<String> = listed
-            .split(',')
-            .map(|host| host.trim().to_ascii_lowercase())
-            .filter(|host| !host.is_empty())
-            .collect();
-        for host in &hosts {
-            let name = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
-            if !host.contains('.') || !host.chars().all(name) {
-                let problem = format!("names {host:?}, which is no host name such as pay.example.com");
-                self.fault(env::LINK_HOSTS, problem);
-            }
-        }
-        hosts
-    }
-
-    fn time(&mut self, setting: &str, given: Option<&Given>, default_ms: u64) -> Duration {
-        Duration::from_millis(self.number(setting, given, default_ms, TIMEOUT_MS))
-    }
-
-    fn number(&mut self, setting: &str, given: Option<&Given>, default: u64, range: RangeInclusive<u64>) -> u64 {
-        let expected = format!("a whole number from {} to {}", range.start(), range.end());
-        let number = self.parsed(setting, given, default, &expected);
-        if !range.contains(&number) {
-            self.fault(setting, format!("is {number}, not {expected}"));
-        }
-        number
-    }
-
-    fn parsed<T: FromStr>(&mut self, setting: &str, given: Option<&Given>, default: T, expected: &str) -> T {
-        let Some(text) = text(given) else {
-            return default;
-        };
-        text.parse().unwrap_or_else(|_unreadable| {
-            self.fault(setting, format!("is {text:?}, not {expected}"));
-            default
-        })
-    }
-
-    fn word<T: Copy>(&mut self, setting: &str, given: Option<&Given>, words: &[(&str, T)], default: T) -> T {
-        let Some(text) = text(given) else {
-            return default;
-        };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
-            return *meaning;
-        }
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
-        self.fault(setting, format!("is {text:?}, not one of {}", words.join(", ")));
-        default
-    }
-}
-
 fn read_file(path: &Path) -> Result<Settings, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot be read: {error}"))?;
     toml::from_str(&text).map_err(|error| {
@@ -582,18 +337,12 @@ fn first(one: Option<Given>, other: Option<Given>) -> Option<Given> {
     one.filter(|given| !given.0.trim().is_empty()).or(other)
 }
 
-fn text(given: Option<&Given>) -> Option<&str> {
-    given.map(|given| given.0.trim()).filter(|text| !text.is_empty())
-}
-
-/// A secret for one run: each ULID brings 80 bits of the operating system's randomness.
-fn random_secret() -> String {
-    (0..4).map(|_| ulid::Ulid::new().to_string()).collect()
-}
-
 #[cfg(test)]
 mod tests {
+    use secrecy::ExposeSecret;
+
     use super::*;
+    use crate::auth::SECRET_BYTES_MIN;
 
     fn given<T: From<Given>>(text: &str) -> T {
         Given(text.to_owned()).into()

@@ -45,6 +45,7 @@ fn check(path: &Path, sdl: &str) -> Result<(), CliError> {
     })?;
     let (kept, current) = (text.trim_end(), sdl.trim_end());
     if kept == current {
+        output::line(format_args!("{} is the schema of this program.", path.display()));
         return Ok(());
     }
     let same = kept

@@ -9,77 +9,77 @@
 /// [`Limits::default`] is what the gateway ships with. The numbers leave room for `GraphiQL`'s
 /// introspection query and for twenty aliases of a full invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Limits {
+pub struct Limits {
     /// Length of the text in bytes, comments included.
     ///
     /// Checked first, so everything after it works on a bounded text.
-    pub(crate) document_bytes: usize,
+    pub document_bytes: usize,
     /// Lexical tokens in the text; white space, commas and comments are none.
     ///
     /// Bounds the syntax tree, and with it the memory that one request can take before it runs.
-    pub(crate) tokens: usize,
+    pub tokens: usize,
     /// Length of one name in bytes.
     ///
     /// The parser reads glued keywords (`nullnull`) as several values, so a name without a limit
     /// would hide thousands of values from the token count.
-    pub(crate) name_bytes: usize,
+    pub name_bytes: usize,
     /// Brackets `{`, `[` and `(` open at the same time.
     ///
     /// The parser recurses once per bracket and has no limit for values: about 1,500 nested lists
     /// overflow its stack, which ends the process.
-    pub(crate) nesting_brackets: usize,
+    pub nesting_brackets: usize,
     /// Fields on one path from the operation to a leaf, after expansion, outside introspection.
     ///
     /// The reference query is 4 deep; two pages of nodes around it add 6.
-    pub(crate) depth_fields: usize,
+    pub depth_fields: usize,
     /// Fields on one path from `__schema` or `__type` to a leaf, both counted, after expansion.
     ///
     /// The standard introspection query follows `ofType` nine times and is 13 to 15 deep.
-    pub(crate) introspection_depth_fields: usize,
+    pub introspection_depth_fields: usize,
     /// `fields`, `inputFields`, `interfaces` and `possibleTypes` on one path, after expansion.
     ///
     /// Each multiplies the answer by the fields of a type, and introspection costs nothing: four of
     /// them over sixty types of ten fields ask for 600,000 objects. Tools nest one, at most two.
-    pub(crate) introspection_lists: usize,
+    pub introspection_lists: usize,
     /// Selection sets on one path, after expansion; a spread and an inline fragment are a level.
     ///
     /// The executor recurses once per level. Its own limit of 32 below the first set would refuse
     /// the document without a code, so ours is the tighter one.
-    pub(crate) selection_levels: usize,
+    pub selection_levels: usize,
     /// Fields and spreads of all operations together, after expansion.
     ///
     /// The validators walk the expanded document, and fragments that spread the next one twice
     /// make it grow as a power of two: 1 kB of text reaches 2^28.
-    pub(crate) expanded_fields: usize,
+    pub expanded_fields: usize,
     /// Tokens of all operations together, after expansion.
     ///
     /// Bounds the arguments as [`Limits::expanded_fields`] bounds the fields: the validators
     /// visit every argument and list item again at each spread.
-    pub(crate) expanded_tokens: usize,
+    pub expanded_tokens: usize,
     /// Aliased fields of all operations together, after expansion.
     ///
     /// Aliases are how one expensive field is asked for many times.
-    pub(crate) aliases: usize,
+    pub aliases: usize,
     /// Fields at the root of one operation, after expansion.
     ///
     /// Root fields run side by side: this is the parallelism of one request.
-    pub(crate) root_fields: usize,
+    pub root_fields: usize,
     /// Directives in the whole text.
     ///
     /// Each is checked by several validation rules at each spread.
-    pub(crate) directives: usize,
+    pub directives: usize,
     /// Directives on one field, spread, inline fragment, operation or fragment.
     ///
     /// `@skip` and `@include` exist; more than a handful in one place is not a real query.
-    pub(crate) field_directives: usize,
+    pub field_directives: usize,
     /// Operations in the text; those not selected are validated as well.
-    pub(crate) operations: usize,
+    pub operations: usize,
     /// Fragment definitions in the text, used or not.
-    pub(crate) fragments: usize,
+    pub fragments: usize,
     /// Variables declared by all operations together.
     ///
     /// Each unused one is an error entry of its own in the answer.
-    pub(crate) variables: usize,
+    pub variables: usize,
 }
 
 impl Default for Limits {

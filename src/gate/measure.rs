@@ -21,45 +21,45 @@ use super::outline::{Definition, Outline};
 /// would not fit is `usize::MAX`. The validators visit unused fragments too, so where a comment says
 /// "any fragment", each is also measured as if it were an operation of its own.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(crate) struct Measured {
+pub struct Measured {
     /// Length of the text in bytes.
-    pub(crate) bytes: usize,
+    pub bytes: usize,
     /// Tokens in the text.
-    pub(crate) tokens: usize,
+    pub tokens: usize,
     /// Bytes of the longest name.
-    pub(crate) name_bytes: usize,
+    pub name_bytes: usize,
     /// Most brackets of any sort open at the same time.
-    pub(crate) nesting: usize,
+    pub nesting: usize,
     /// Directives in the text.
-    pub(crate) directives: usize,
+    pub directives: usize,
     /// Most directives in one place.
-    pub(crate) field_directives: usize,
+    pub field_directives: usize,
     /// Operations in the text, selected or not.
-    pub(crate) operations: usize,
+    pub operations: usize,
     /// Fragment definitions in the text, used or not.
-    pub(crate) fragments: usize,
+    pub fragments: usize,
     /// Variables declared by all operations together.
-    pub(crate) variables: usize,
+    pub variables: usize,
     /// Most selection sets on one path of any operation or fragment, after expansion.
-    pub(crate) levels: usize,
+    pub levels: usize,
     /// Most fields on one path of any operation, after expansion, outside introspection.
     ///
     /// Not of fragments on their own: they do not know whether they are spread in introspection.
-    pub(crate) depth: usize,
+    pub depth: usize,
     /// The same from `__schema` or `__type` on, both counted.
-    pub(crate) introspection_depth: usize,
+    pub introspection_depth: usize,
     /// Most introspection lists on one path of any operation, after expansion.
-    pub(crate) introspection_lists: usize,
+    pub introspection_lists: usize,
     /// Most `__schema` and `__type` fields of any one operation, after expansion.
-    pub(crate) introspections: usize,
+    pub introspections: usize,
     /// Fields and spreads of all operations together or of any fragment, after expansion.
-    pub(crate) fields_expanded: usize,
+    pub fields_expanded: usize,
     /// Tokens of all operations together or of any fragment, after expansion.
-    pub(crate) tokens_expanded: usize,
+    pub tokens_expanded: usize,
     /// Aliased fields of all operations together or of any fragment, after expansion.
-    pub(crate) aliases: usize,
+    pub aliases: usize,
     /// Most root fields of any one operation, after expansion.
-    pub(crate) root_fields: usize,
+    pub root_fields: usize,
 }
 
 /// Why fragments cannot be written out.

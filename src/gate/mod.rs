@@ -21,15 +21,15 @@ use lexer::Unreadable;
 use measure::Endless;
 use outline::Outline;
 
-pub(crate) use limits::Limits;
-pub(crate) use measure::Measured;
+pub use limits::Limits;
+pub use measure::Measured;
 
 /// Measures `document` and compares every number with `limits`.
 ///
 /// # Errors
 /// [`GateError`] for the first limit that is exceeded, for text that is not an executable document,
 /// and for fragments that spread themselves or share a name. Names, types and values are not judged.
-pub(crate) fn check(document: &str, limits: &Limits) -> Result<Measured, GateError> {
+pub fn check(document: &str, limits: &Limits) -> Result<Measured, GateError> {
     within(document.len(), limits.document_bytes, GateError::DocumentTooLarge)?;
     let mut measured = Measured::of_text(document).map_err(|at| unreadable(document, at))?;
     admit(&measured, limits)?;
@@ -44,7 +44,7 @@ pub(crate) fn check(document: &str, limits: &Limits) -> Result<Measured, GateErr
 /// Why a document is refused. Every message is safe for the client: numbers and fixed words, at most
 /// 200 characters, nothing of the document.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum GateError {
+pub enum GateError {
     /// Over [`Limits::document_bytes`].
     #[error("the document is too long in bytes: {0}")]
     DocumentTooLarge(Excess),
@@ -116,7 +116,7 @@ pub(crate) enum GateError {
 
 impl GateError {
     /// The code for `extensions.code`; stable API.
-    pub(crate) fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::DocumentTooLarge(_) | Self::TooManyTokens(_) | Self::NameTooLong(_) => "QUERY_TOO_LARGE",
             Self::NestingTooDeep(_)
@@ -150,11 +150,11 @@ impl From<Endless> for GateError {
 
 /// A number above its limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Excess {
+pub struct Excess {
     /// What the document asks for; `usize::MAX` when it cannot be counted.
-    pub(crate) found: usize,
+    pub found: usize,
     /// The most it may ask for.
-    pub(crate) limit: usize,
+    pub limit: usize,
 }
 
 impl fmt::Display for Excess {

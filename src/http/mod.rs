@@ -40,25 +40,25 @@ const GRAPHQL_PATH: &str = "/graphql";
 /// What every request is answered with. Made once, by `app`.
 pub struct AppState {
     /// The schema.
-    pub(crate) schema: Schema,
+    pub schema: Schema,
     /// The database.
-    pub(crate) store: Store,
+    pub store: Store,
     /// What credentials are checked with; holds the credential clock.
-    pub(crate) keys: JwtKeys,
+    pub keys: JwtKeys,
     /// Links at Stripe.
-    pub(crate) links: Arc<Links>,
+    pub links: Arc<Links>,
     /// What a document may ask for.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// The clock that says what is overdue and how old a link is.
-    pub(crate) billing_clock: Clock,
+    pub billing_clock: Clock,
     /// Which explorer is served.
-    pub(crate) explorer: ExplorerMode,
+    pub explorer: ExplorerMode,
     /// What `/explorer/config.json` answers.
-    pub(crate) explorer_config: serde_json::Value,
+    pub explorer_config: serde_json::Value,
     /// Whether the header `x-debug: 1` works for every caller, not only with `invoices.internal:read`.
-    pub(crate) debug_for_everyone: bool,
+    pub debug_for_everyone: bool,
     /// Set when the process was asked to stop; `/readyz` then says no.
-    pub(crate) draining: AtomicBool,
+    pub draining: AtomicBool,
 }
 
 /// All routes.

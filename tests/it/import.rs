@@ -21,10 +21,10 @@ use crate::support::seed::{Seed, Size, minutes, seed};
 
 /// Everything an import may write to.
 const TABLES: [&str; 16] = [
-    "customer_snapshots",
     "customers",
-    "discounts",
     "invoice_changes",
+    "invoice_customer_snapshots",
+    "invoice_discounts",
     "invoice_events",
     "invoice_line_items",
     "invoice_sub_lines",

@@ -9,5 +9,6 @@
 
 mod batching;
 mod document_paths;
+mod http;
 mod schema;
 mod support;

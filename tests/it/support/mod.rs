@@ -1,5 +1,6 @@
 //! What the tests share.
 
+pub(crate) mod app;
 pub(crate) mod database;
 pub(crate) mod gateway;
 pub(crate) mod program;

@@ -1,0 +1,118 @@
+//! The whole server over real HTTP, in the test's own process, with the demo loaded.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use billing_gateway::app::demo;
+use billing_gateway::auth::JwtKeys;
+use billing_gateway::domain::clock::Clock;
+use billing_gateway::domain::link::LinkHosts;
+use billing_gateway::gate::Limits;
+use billing_gateway::http::{self, AppState, ExplorerMode};
+use billing_gateway::links::Links;
+use billing_gateway::store::{DatabaseUrl, Store};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
+use super::database::{Engine, TestDatabase};
+use super::gateway::POOLS;
+
+/// What the tests' tokens are signed with.
+pub(crate) const SECRET: &str = "a secret of the tests, longer than 32 bytes";
+
+/// A running server. It stops when the test's runtime does.
+pub(crate) struct TestApp {
+    pub(crate) client: reqwest::Client,
+    pub(crate) keys: JwtKeys,
+    pub(crate) store: Store,
+    base: String,
+    tokens: BTreeMap<&'static str, String>,
+    invoices: BTreeMap<&'static str, String>,
+    _database: TestDatabase,
+}
+
+impl TestApp {
+    /// A server on SQLite.
+    pub(crate) async fn new() -> Self {
+        Self::on(Engine::Sqlite).await
+    }
+
+    /// A server on either engine.
+    pub(crate) async fn on(engine: Engine) -> Self {
+        let database = TestDatabase::new(engine).await;
+        let url: DatabaseUrl = database.url.parse().unwrap();
+        let store = Store::open(&url, &POOLS).await.unwrap();
+        let secret = SecretString::from(SECRET);
+        let keys = || JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap();
+        let hosts = LinkHosts::default();
+        let demo = demo::load(&store, &keys(), &hosts).await.unwrap();
+        let state = AppState {
+            schema: billing_gateway::graphql::schema(),
+            store: store.clone(),
+            keys: keys(),
+            links: Arc::new(Links::new(hosts)),
+            limits: Limits::default(),
+            billing_clock: Clock::starting_at(demo.now.utc()),
+            explorer: ExplorerMode::Fallback,
+            explorer_config: demo.explorer_config("/graphql"),
+            debug_for_everyone: true,
+            draining: AtomicBool::new(false),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}", listener.local_addr().unwrap());
+        let router = http::router(Arc::new(state));
+        tokio::spawn(http::serve(
+            listener,
+            router,
+            std::future::pending::<()>(),
+            Duration::from_secs(1),
+        ));
+        let named = demo.characters.iter().chain(&demo.imported);
+        Self {
+            client: reqwest::Client::new(),
+            keys: keys(),
+            store,
+            base,
+            tokens: demo
+                .tokens
+                .iter()
+                .map(|token| (token.name, token.token.clone()))
+                .collect(),
+            invoices: named.map(|(name, id)| (*name, id.0.clone())).collect(),
+            _database: database,
+        }
+    }
+
+    /// The address of `path`.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.base)
+    }
+
+    /// The token of a principal of the demo.
+    pub(crate) fn token(&self, principal: &str) -> String {
+        self.tokens[principal].clone()
+    }
+
+    /// The id of a named invoice of the demo, or of an imported document by its system.
+    pub(crate) fn invoice(&self, name: &str) -> String {
+        self.invoices[name].clone()
+    }
+
+    /// Asks with a token, and gives the whole body.
+    pub(crate) async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
+        let request = self
+            .client
+            .post(self.url("/graphql"))
+            .bearer_auth(token)
+            .header("x-debug", "1");
+        let answer = request
+            .json(&json!({ "query": query, "variables": variables }))
+            .send()
+            .await
+            .unwrap();
+        answer.json().await.unwrap()
+    }
+}
