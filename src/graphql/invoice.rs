@@ -579,12 +579,15 @@ impl Invoice {
         .await
     }
 
-    /// A pay link that works now, never a stored one. Null when there is nothing to pay; null with
+    /// A pay link that works now, never a stored one. Null when there is nothing to pay or Stripe never had the
+    /// invoice; null with
     /// `UPSTREAM_UNAVAILABLE` when Stripe cannot be asked, `hostedInvoiceUrl` being the next best then. Needs the scope
     /// `invoices.links:read`.
     async fn pay_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
         guarded(ctx, ("Invoice", "payUrl"), async {
-            Ok(request(ctx)?.links.pay_url(&self.0)?.map(Link))
+            let request = request(ctx)?;
+            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
+            Ok(request.links.pay_url(&self.0, mirror.as_deref())?.map(Link))
         })
         .await
     }

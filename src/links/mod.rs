@@ -85,13 +85,18 @@ impl Links {
         self.allowed(payment.receipt_url.as_deref())
     }
 
-    /// A pay link that works now. Absent when there is nothing to pay.
+    /// A pay link that works now. Absent when there is nothing to pay, and when Stripe never had the invoice.
     ///
     /// # Errors
     /// [`LinkError`] when there is something to pay and no live link can be had.
-    pub const fn pay_url(&self, invoice: &invoice::Model) -> Result<Option<String>, LinkError> {
+    pub fn pay_url(
+        &self,
+        invoice: &invoice::Model,
+        mirror: Option<&upstream_invoice::Model>,
+    ) -> Result<Option<String>, LinkError> {
         let payable = matches!(invoice.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible);
-        if payable && amount_remaining(invoice).0 > 0 {
+        let mirrored = mirror.is_some_and(|mirror| mirror.stripe_invoice_id.is_some());
+        if payable && mirrored && amount_remaining(invoice).0 > 0 {
             Err(LinkError::NotConfigured)
         } else {
             Ok(None)
@@ -208,17 +213,22 @@ mod tests {
     }
 
     #[test]
-    fn a_pay_link_is_missed_only_when_there_is_something_to_pay() {
+    fn a_pay_link_is_missed_only_when_stripe_has_something_to_be_paid() {
         let links = Links::new(LinkHosts::default());
-        assert_eq!(
-            links.pay_url(&invoice(InvoiceStatus::Open)),
-            Err(LinkError::NotConfigured)
-        );
-        assert_eq!(links.pay_url(&invoice(InvoiceStatus::Paid)), Ok(None));
-        let settled = invoice::Model {
-            amount_paid: Minor(100),
-            ..invoice(InvoiceStatus::Open)
+        let known = upstream_invoice::Model {
+            stripe_invoice_id: Some("in_1".to_owned()),
+            ..mirror(LINK)
         };
-        assert_eq!(links.pay_url(&settled), Ok(None));
+        let asked = |invoice: &invoice::Model| links.pay_url(invoice, Some(&known));
+        assert_eq!(asked(&invoice(InvoiceStatus::Open)), Err(LinkError::NotConfigured));
+        assert_eq!(asked(&invoice(InvoiceStatus::Paid)), Ok(None));
+        assert_eq!(
+            asked(&invoice::Model {
+                amount_paid: Minor(100),
+                ..invoice(InvoiceStatus::Open)
+            }),
+            Ok(None)
+        );
+        assert_eq!(links.pay_url(&invoice(InvoiceStatus::Open), None), Ok(None));
     }
 }

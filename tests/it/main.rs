@@ -7,8 +7,11 @@
     reason = "a test that fails says so at once"
 )]
 
+mod architecture;
 mod batching;
 mod document_paths;
+mod documents;
 mod http;
 mod schema;
+mod sdl;
 mod support;

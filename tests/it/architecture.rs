@@ -1,0 +1,148 @@
+//! The layers import downward only, and a few things have one place.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// From top to bottom; folders of one tier do not import each other.
+const TIERS: [&[&str]; 10] = [
+    &["main"],
+    &["cli"],
+    &["app"],
+    &["http"],
+    &["graphql"],
+    &["loaders", "actions", "auth"],
+    &["links"],
+    &["store", "dialect", "demo"],
+    &["gate"],
+    &["domain"],
+];
+
+fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut all = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(files(&path));
+        } else if path.extension().is_some_and(|kind| kind == "rs") {
+            all.push(path);
+        }
+    }
+    all
+}
+
+/// The layer of a file, and its text without comments.
+fn layers() -> Vec<(String, PathBuf, String)> {
+    let root = source();
+    let of = |path: &Path| {
+        let inner = path.strip_prefix(&root).unwrap();
+        inner
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .trim_end_matches(".rs")
+            .to_owned()
+    };
+    let code = |text: &str| {
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let read = |path: PathBuf| (of(&path), path.clone(), code(&std::fs::read_to_string(path).unwrap()));
+    files(&root).into_iter().map(read).collect()
+}
+
+fn tier(layer: &str) -> usize {
+    TIERS
+        .iter()
+        .position(|tier| tier.contains(&layer))
+        .unwrap_or_else(|| panic!("{layer} stands in no tier"))
+}
+
+/// Layers that a text names through `crate::`, one by one or in a group.
+fn imports(text: &str) -> BTreeSet<String> {
+    let mut named = BTreeSet::new();
+    for (at, _) in text.match_indices("crate::") {
+        let rest = &text[at + "crate::".len()..];
+        let group = rest
+            .strip_prefix('{')
+            .and_then(|group| group.split_once("};"))
+            .map(|(group, _)| group);
+        let heads = group.map_or_else(|| vec![rest], |group| group.split(',').map(str::trim).collect());
+        for head in heads {
+            let name: String = head.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if source().join(&name).is_dir() {
+                named.insert(name);
+            }
+        }
+    }
+    named
+}
+
+#[test]
+fn every_folder_imports_only_from_below() {
+    let mut wrong = Vec::new();
+    for (layer, path, text) in layers().iter().filter(|(layer, ..)| layer != "lib") {
+        for imported in imports(text).iter().filter(|imported| *imported != layer) {
+            if tier(imported) <= tier(layer) {
+                wrong.push(format!("{} imports {imported}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// A crate that only some layers may know.
+fn known_only_to(name: &str, allowed: &[&str]) {
+    for (layer, path, text) in layers() {
+        let uses = text.contains(&format!("{name}::"));
+        assert!(
+            !uses || allowed.contains(&layer.as_str()),
+            "{} knows {name}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn libraries_stay_in_their_layers() {
+    known_only_to("async_graphql", &["graphql", "http"]);
+    known_only_to("axum", &["http"]);
+    known_only_to("sqlx", &["store"]);
+    known_only_to("sea_orm", &["store"]);
+    known_only_to("jsonwebtoken", &["auth"]);
+    known_only_to("clap", &["cli", "app"]);
+    known_only_to("indicatif", &["cli"]);
+}
+
+#[test]
+fn one_file_names_the_dataloader_crate() {
+    let naming: Vec<_> = layers()
+        .into_iter()
+        .filter(|(_, _, text)| text.contains("dataloader::"))
+        .collect();
+    let paths: Vec<_> = naming
+        .iter()
+        .map(|(_, path, _)| path.strip_prefix(source()).unwrap())
+        .collect();
+    assert_eq!(paths, [Path::new("loaders/batch.rs")]);
+}
+
+#[test]
+fn one_provider_of_cryptography_is_in_the_tree() {
+    let lock = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.lock")).unwrap();
+    let tree = std::process::Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--edges", "normal", "--prefix", "none"])
+        .output()
+        .unwrap();
+    let tree = String::from_utf8(tree.stdout).unwrap();
+    assert!(lock.contains("name = \"aws-lc-rs\"") && tree.contains("aws-lc-rs v"));
+    assert!(
+        !tree.lines().any(|line| line.starts_with("ring v")),
+        "ring is in the tree: cargo tree -i ring"
+    );
+}
