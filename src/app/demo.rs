@@ -20,8 +20,9 @@ use crate::store::{self, Store};
 /// The example that explorers open with.
 const FIRST_EXAMPLE: &str = "reference.graphql";
 
-/// The invoice that examples ask for: it has every relation.
-const EXAMPLE_INVOICE: &str = "overage-week";
+/// The invoice that examples ask for: it has lines, a rental, several payments and every link, and since it is paid
+/// there is no pay link to miss.
+const EXAMPLE_INVOICE: &str = "written-off-then-paid";
 
 /// The GraphQL documents that README, explorer and tests share.
 #[derive(rust_embed::Embed)]
