@@ -50,6 +50,21 @@ impl From<DbErr> for StoreError {
     }
 }
 
+/// Whether the connection was lost, so that the same read may work on another one. Waiting in vain for a connection
+/// is no such case.
+pub(super) fn is_lost_connection(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    match source.as_ref() {
+        sqlx::Error::Io(_) => true,
+        sqlx::Error::Database(error) => error
+            .code()
+            .is_some_and(|code| code.starts_with("57P") || code.starts_with("08")),
+        _ => false,
+    }
+}
+
 enum Class {
     Unavailable,
     Timeout,

@@ -29,6 +29,7 @@ pub mod tenant;
 pub mod upstream_invoice;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
 
@@ -43,6 +44,7 @@ pub use session::{Reader, Session, StatementStats, Tx};
 pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    patience: Duration,
 }
 
 impl Store {
@@ -53,12 +55,16 @@ impl Store {
     pub async fn open(url: &DatabaseUrl, settings: &PoolSettings) -> Result<Self, StoreError> {
         let write = url.open_writer(settings).await?;
         let read = url.open_reader(settings).await?;
-        Ok(Self { read, write })
+        Ok(Self {
+            read,
+            write,
+            patience: settings.acquire_timeout + settings.read_timeout,
+        })
     }
 
     /// A reader whose statements count towards `stats`.
     pub fn reader(&self, stats: &Arc<StatementStats>) -> Reader {
-        Session::new(self.read.clone(), Arc::clone(stats))
+        Reader::reading(self.read.clone(), Arc::clone(stats), self.patience)
     }
 
     /// Begins a transaction that writes.
@@ -67,7 +73,7 @@ impl Store {
     /// [`StoreError::Unavailable`] when no connection is free in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let tx = self.write.begin_with_options(engine::writing()).await?;
-        Ok(Session::new(tx, Arc::new(StatementStats::default())))
+        Ok(Tx::writing(tx))
     }
 
     /// Whether the database answers and has every step of the schema that this program needs.
@@ -87,7 +93,7 @@ impl Store {
     }
 
     /// Calls `observer` with the text of each statement and how long it took. Set it before the store is shared.
-    pub fn observe(&mut self, observer: impl Fn(&str, std::time::Duration) + Send + Sync + Clone + 'static) {
+    pub fn observe(&mut self, observer: impl Fn(&str, Duration) + Send + Sync + Clone + 'static) {
         for connection in [&mut self.read, &mut self.write] {
             let observer = observer.clone();
             connection.set_metric_callback(move |info| observer(&info.statement.sql, info.elapsed));

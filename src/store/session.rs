@@ -5,11 +5,15 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, Statement,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
+    Statement,
 };
+
+use super::error::is_lost_connection;
 
 /// How many statements went to the database.
 #[derive(Debug, Default)]
@@ -33,6 +37,7 @@ impl StatementStats {
 pub struct Session<C> {
     inner: C,
     stats: Arc<StatementStats>,
+    patience: Option<Duration>,
 }
 
 /// Reads, each on whichever connection is free.
@@ -41,13 +46,53 @@ pub type Reader = Session<DatabaseConnection>;
 /// Writes that take effect together, or not at all.
 pub type Tx = Session<DatabaseTransaction>;
 
+impl Reader {
+    /// A reader that waits for `patience` in all: a server that is frozen cannot keep its own time limit. A read that
+    /// met a lost connection is tried once more.
+    pub(super) const fn reading(inner: DatabaseConnection, stats: Arc<StatementStats>, patience: Duration) -> Self {
+        Self {
+            inner,
+            stats,
+            patience: Some(patience),
+        }
+    }
+}
+
 impl<C> Session<C> {
-    pub(super) const fn new(inner: C, stats: Arc<StatementStats>) -> Self {
-        Self { inner, stats }
+    /// Calls once, and for a reader whose connection was lost once more, within its patience.
+    async fn read<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T, DbErr>
+    where
+        F: Future<Output = Result<T, DbErr>> + Send,
+    {
+        self.stats.count();
+        let Some(patience) = self.patience else {
+            return call().await;
+        };
+        let patiently = async {
+            match call().await {
+                Err(error) if is_lost_connection(&error) => {
+                    self.stats.count();
+                    call().await
+                }
+                answered => answered,
+            }
+        };
+        let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
+        tokio::time::timeout(patience, patiently)
+            .await
+            .unwrap_or_else(unanswered)
     }
 }
 
 impl Tx {
+    pub(super) fn writing(inner: DatabaseTransaction) -> Self {
+        Self {
+            inner,
+            stats: Arc::default(),
+            patience: None,
+        }
+    }
+
     /// Makes everything written through this transaction last.
     ///
     /// # Errors
@@ -58,7 +103,7 @@ impl Tx {
 }
 
 #[async_trait]
-impl<C: ConnectionTrait + Send> ConnectionTrait for Session<C> {
+impl<C: ConnectionTrait + Send + Sync> ConnectionTrait for Session<C> {
     fn get_database_backend(&self) -> DbBackend {
         self.inner.get_database_backend()
     }
@@ -74,12 +119,10 @@ impl<C: ConnectionTrait + Send> ConnectionTrait for Session<C> {
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
-        self.stats.count();
-        self.inner.query_one_raw(statement).await
+        self.read(|| self.inner.query_one_raw(statement.clone())).await
     }
 
     async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
-        self.stats.count();
-        self.inner.query_all_raw(statement).await
+        self.read(|| self.inner.query_all_raw(statement.clone())).await
     }
 }
