@@ -12,6 +12,7 @@ mod batching;
 mod document_paths;
 mod documents;
 mod http;
+mod plans;
 mod schema;
 mod sdl;
 mod support;

@@ -29,7 +29,7 @@ pub(crate) struct Gateway {
     pub(crate) now: Instant,
     schema: Schema,
     texts: Arc<Mutex<Vec<String>>>,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 /// What a query answered, and how many statements it took.
@@ -72,7 +72,7 @@ impl Gateway {
             now,
             schema: schema(),
             texts,
-            _database: database,
+            database,
         }
     }
 
