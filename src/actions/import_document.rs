@@ -17,14 +17,12 @@ use serde::Serialize;
 use crate::dialect::{self, DialectError, ImportContext, Imported, System};
 use crate::domain::bill::{self, Bill, BillKeys, Issue};
 use crate::domain::ids;
+use crate::domain::integrity::code;
 use crate::domain::link::LinkHosts;
 use crate::domain::viewer::Tenant;
 use crate::store::{self, StatementStats, Store, StoreError, Tx};
 
 mod owner;
-
-/// The code of an issue: a rental that this tenant and customer do not have.
-const RENTAL_UNKNOWN: &str = "RENTAL_UNKNOWN";
 
 /// Where a foreign rental's id is kept that cannot stand in the column.
 const RENTAL_ID: &str = "rentalId";
@@ -289,7 +287,7 @@ async fn check_rentals(
         if let Some(foreign) = id.take_if(|id| !has(id)) {
             keep_beside(attributes, &foreign);
             issues.push(Issue {
-                code: RENTAL_UNKNOWN.to_owned(),
+                code: code::RENTAL_UNKNOWN.to_owned(),
                 path,
                 stated: Some(foreign.0),
                 expected: None,

@@ -6,10 +6,15 @@ use std::io::Write;
 use serde::Serialize;
 
 /// A line of the result, on standard output.
-pub(super) fn line(text: impl Display) {
+pub(super) fn line(line: impl Display) {
+    text(format_args!("{line}\n"));
+}
+
+/// The result as it stands, on standard output.
+pub(super) fn text(text: impl Display) {
     let mut out = std::io::stdout().lock();
     // There is nobody left to tell.
-    let _gone = writeln!(out, "{text}").and_then(|()| out.flush());
+    let _gone = write!(out, "{text}").and_then(|()| out.flush());
 }
 
 /// The result as JSON over several lines, for people and programs.

@@ -31,7 +31,7 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
     let sdl = graphql::sdl();
     match &args.command {
         Command::Print => {
-            output::line(sdl.trim_end());
+            output::text(&sdl);
             Ok(())
         }
         Command::Check { file } => check(file, &sdl),
@@ -43,14 +43,13 @@ fn check(path: &Path, sdl: &str) -> Result<(), CliError> {
         path: path.to_owned(),
         source,
     })?;
-    let (kept, current) = (text.trim_end(), sdl.trim_end());
-    if kept == current {
+    if text == sdl {
         output::line(format_args!("{} is the schema of this program.", path.display()));
         return Ok(());
     }
-    let same = kept
+    let same = text
         .lines()
-        .zip(current.lines())
+        .zip(sdl.lines())
         .take_while(|(kept, current)| kept == current);
     Err(CliError::SchemaDrift {
         path: path.to_owned(),

@@ -65,6 +65,8 @@ pub mod code {
     pub const INCOMPLETE_LIST: &str = "INCOMPLETE_LIST";
     /// A reference to another thing than the one it stands in.
     pub const REFERENCE_MISMATCH: &str = "REFERENCE_MISMATCH";
+    /// A rental that this tenant and customer do not have.
+    pub const RENTAL_UNKNOWN: &str = "RENTAL_UNKNOWN";
 }
 
 /// An amount as a document states it.

@@ -6,7 +6,7 @@
 //! nulls just that field.
 //!
 //! An object is held only by whoever could ask for an edge to it, so the scalars of an invoice are open here while
-//! every edge to an invoice needs `invoices:read`. `node` and `nodes` ask [`scope_of_node`] instead.
+//! every edge to an invoice needs `invoices:read`. `node` and `nodes` ask [`NODES`] instead.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;

@@ -1,6 +1,6 @@
 //! Writing whole bills, and the world they need.
 //!
-//! One path for import, demo and tests: multi-row inserts of at most [`BATCH_ROWS`] rows, each statement within the
+//! One path for import, demo and tests: multi-row inserts of at most `BATCH_ROWS` rows, each statement within the
 //! parameter limit of both engines. A bill that is written again replaces what belongs to it alone (lines, taxes,
 //! payments); rows that others may share (customer, subscription, products, prices) are written over or left.
 

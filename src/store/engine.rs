@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, SqliteTransactionMode,
+    ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
     TransactionOptions,
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
@@ -98,6 +98,16 @@ impl DatabaseUrl {
             .test_before_acquire(false)
             .sqlx_logging(false);
         options
+    }
+
+    /// Tries one connection without a pool: a pool would wait for its whole time-out and hide why.
+    pub(super) async fn probe(&self) -> Result<(), DbErr> {
+        use sqlx::{ConnectOptions as _, Connection as _};
+        let Self::Postgres(url) = self else { return Ok(()) };
+        let refused = |source: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(source.into()));
+        let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(refused)?;
+        let connection = options.connect().await.map_err(refused)?;
+        connection.close().await.map_err(refused)
     }
 
     /// Opens the pool that writes. On SQLite it is a single connection, and a missing file is made.

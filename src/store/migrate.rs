@@ -25,6 +25,7 @@ pub struct MigrationState {
 /// # Errors
 /// When the database cannot be opened, or a step fails: nothing has changed then.
 pub async fn up(url: &DatabaseUrl, settings: &PoolSettings) -> Result<(), StoreError> {
+    url.probe().await?;
     let connection = url.open_migrator(settings).await?;
     let tx = begin(&connection).await?;
     Migrator::up(&tx, None).await?;
@@ -36,6 +37,7 @@ pub async fn up(url: &DatabaseUrl, settings: &PoolSettings) -> Result<(), StoreE
 /// # Errors
 /// When the database cannot be opened, or a step fails: nothing has changed then.
 pub async fn down(url: &DatabaseUrl, settings: &PoolSettings, steps: u32) -> Result<(), StoreError> {
+    url.probe().await?;
     let connection = url.open_migrator(settings).await?;
     let tx = begin(&connection).await?;
     Migrator::down(&tx, Some(steps)).await?;

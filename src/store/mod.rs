@@ -53,6 +53,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when the database cannot be reached, with the driver's reason as its source.
     pub async fn open(url: &DatabaseUrl, settings: &PoolSettings) -> Result<Self, StoreError> {
+        url.probe().await?;
         let write = url.open_writer(settings).await?;
         let read = url.open_reader(settings).await?;
         Ok(Self {

@@ -7,11 +7,15 @@
     reason = "a test that fails says so at once"
 )]
 
+mod access;
 mod architecture;
 mod batching;
+mod cli;
+mod demo;
 mod document_paths;
 mod documents;
 mod http;
+mod import;
 mod plans;
 mod schema;
 mod sdl;

@@ -1,7 +1,9 @@
 //! What the tests share.
 
+pub(crate) mod api;
 pub(crate) mod app;
 pub(crate) mod database;
+pub(crate) mod full;
 pub(crate) mod gateway;
 pub(crate) mod program;
 pub(crate) mod seed;

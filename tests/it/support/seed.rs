@@ -77,7 +77,7 @@ pub(crate) async fn seed(store: &Store, name: &str, size: Size) -> Seed {
     }
 }
 
-fn tenant_row(id: &TenantId, name: &str) -> tenant::Model {
+pub(crate) fn tenant_row(id: &TenantId, name: &str) -> tenant::Model {
     tenant::Model {
         id: id.clone(),
         name: name.to_owned(),
