@@ -4,9 +4,6 @@
 
 fn main() -> std::io::Result<()> {
     std::fs::create_dir_all("web/dist")?;
-    #[expect(clippy::print_stdout, reason = "this is how build scripts speak to cargo")]
-    {
-        println!("cargo::rerun-if-changed=web/dist");
-    }
+    println!("cargo::rerun-if-changed=web/dist");
     Ok(())
 }
