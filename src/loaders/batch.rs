@@ -92,6 +92,9 @@ type Round<K, V, E> = Shared<oneshot::Receiver<Values<K, V, E>>>;
 /// What the leader of a round ends it with.
 type Lead<K, V, E> = oneshot::Sender<Values<K, V, E>>;
 
+/// A round, and its lead for whoever opened it.
+type Joined<K, V, E> = (Round<K, V, E>, Option<Lead<K, V, E>>);
+
 type Values<K, V, E> = Arc<HashMap<K, Loaded<V, E>>>;
 
 /// The one concrete batch function; boxed, because the crate's own trait does not promise a `Send` future.
@@ -176,7 +179,7 @@ where
     E: Send + Sync + 'static,
 {
     /// The round of `key`, and what the caller ends it with if the caller is the one who leads it.
-    fn join(&self, key: &K) -> (Round<K, V, E>, Option<Lead<K, V, E>>) {
+    fn join(&self, key: &K) -> Joined<K, V, E> {
         let mut rounds = self.rounds();
         if let Some(round) = rounds.of_key.get(key) {
             return (round.clone(), None);

@@ -102,11 +102,25 @@ async fn everything_that_a_client_sees_is_described() {
 #[tokio::test]
 async fn money_is_never_an_int_or_a_float() {
     let api = Api::read().await;
-    let words = ["amount", "total", "price", "balance", "subtotal", "charge", "fee", "credit", "unitsminor"];
+    let words = [
+        "amount",
+        "total",
+        "price",
+        "balance",
+        "subtotal",
+        "charge",
+        "fee",
+        "credit",
+        "unitsminor",
+    ];
     let counts = ["totalCount"];
     for (name, one) in &api.types {
         let fields = one.fields.iter().flatten().map(|field| (&field.name, field.of.named()));
-        let inputs = one.input_fields.iter().flatten().map(|input| (&input.name, input.of.named()));
+        let inputs = one
+            .input_fields
+            .iter()
+            .flatten()
+            .map(|input| (&input.name, input.of.named()));
         for (field, of) in fields.chain(inputs) {
             assert_ne!(of, "Float", "{name}.{field}");
             let spelled = field.to_lowercase();
@@ -237,7 +251,9 @@ async fn every_scoped_field_answers_with_its_scope_and_is_refused_alone_without_
             for (field, scope) in row.scoped {
                 let road = road(row.name, &world);
                 let query = road.query(&selection(&api, &world, row, field, *scope));
-                let full = gateway.ask(&own_customer(&world, all_but(None)), &query, json!({})).await;
+                let full = gateway
+                    .ask(&own_customer(&world, all_but(None)), &query, json!({}))
+                    .await;
                 answers(&full, &road, row.name, field);
                 let refused = gateway
                     .ask(&own_customer(&world, all_but(Some(*scope))), &query, json!({}))
@@ -261,9 +277,18 @@ fn answers(full: &Answer, road: &Road, type_name: &str, field: &str) {
 
 fn is_refused_alone(full: Answer, refused: &Answer, road: &Road, place: (&str, &str), scope: Scope) {
     let (type_name, field) = place;
-    assert_eq!(refused.codes(), ["FORBIDDEN"], "{type_name}.{field}: {:?}", refused.errors);
+    assert_eq!(
+        refused.codes(),
+        ["FORBIDDEN"],
+        "{type_name}.{field}: {:?}",
+        refused.errors
+    );
     let error = &refused.errors[0];
-    assert_eq!(error["extensions"]["requiredScope"], scope.name(), "{type_name}.{field}");
+    assert_eq!(
+        error["extensions"]["requiredScope"],
+        scope.name(),
+        "{type_name}.{field}"
+    );
     if REFUSED_ABOVE.contains(&place) {
         assert_eq!(error["path"], json!(road.place), "{type_name}.{field}");
         return;
@@ -320,7 +345,9 @@ async fn who_may_not_read_addresses_may_not_search_by_them() {
         let there = gateway
             .ask(&without, query, json!({ "email": format!("text {}", world.customer) }))
             .await;
-        let absent = gateway.ask(&without, query, json!({ "email": "nobody@example.com" })).await;
+        let absent = gateway
+            .ask(&without, query, json!({ "email": "nobody@example.com" }))
+            .await;
         assert_eq!(there.codes(), ["FORBIDDEN"]);
         assert_eq!(there.errors[0]["extensions"]["requiredScope"], "customers.pii:read");
         assert_eq!((there.data, there.errors), (absent.data, absent.errors));
@@ -332,7 +359,9 @@ async fn who_may_not_read_addresses_may_not_search_by_them() {
 async fn a_credential_without_scopes_learns_only_who_it_is() {
     let (gateway, world) = world(Engine::Sqlite).await;
     let nobody = viewer(PrincipalKind::Partner, &world.tenant, ScopeSet::default(), None);
-    let answer = gateway.ask(&nobody, "{ viewer { kind scopes tenantId } }", json!({})).await;
+    let answer = gateway
+        .ask(&nobody, "{ viewer { kind scopes tenantId } }", json!({}))
+        .await;
     assert_eq!(answer.statements, 0);
     assert_eq!(answer.ok()["viewer"]["scopes"], json!([]));
 }

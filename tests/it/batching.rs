@@ -21,7 +21,8 @@ fn reference_selection() -> String {
     format!("{{{}}}", &selection[..end])
 }
 
-fn page_query() -> String {
+/// The reference query for a page of `$first` invoices.
+pub(crate) fn page_query() -> String {
     format!(
         "query Page($first: Int!) {{ invoices(first: $first) {{ nodes {} }} }}",
         reference_selection()

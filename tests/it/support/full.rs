@@ -5,7 +5,7 @@ use billing_gateway::domain::ids;
 use billing_gateway::store::{Store, Tx, bill, source_document as documents};
 use entity as e;
 use sea_orm::sea_query::StringLen;
-use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityName, EntityTrait, Iterable, Statement};
+use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, Iterable, Statement};
 use serde_json::{Value, json};
 
 use super::seed::{customer_row, minutes, tenant_row};
