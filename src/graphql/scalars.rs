@@ -1,6 +1,6 @@
 //! Custom scalars: exact numbers, moments and days, codes and links.
 
-use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
+use async_graphql::{Description, InputValueError, InputValueResult, Scalar, ScalarType, Value};
 use chrono::{DateTime as ChronoDateTime, NaiveDate, SecondsFormat};
 use entity::{CurrencyCode as Code, DecimalText, Instant};
 
@@ -9,10 +9,10 @@ use crate::domain::money;
 
 /// A whole number that JavaScript holds exactly: a JSON number between -(2^53 - 1) and 2^53 - 1. As an input a
 /// string of digits is taken too.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, Eq, PartialEq)]
 pub(super) struct SafeInt(pub(super) i64);
 
-#[Scalar(name = "SafeInt")]
+#[Scalar(name = "SafeInt", use_type_description)]
 impl ScalarType for SafeInt {
     fn parse(value: Value) -> InputValueResult<Self> {
         let number = match &value {
@@ -34,10 +34,10 @@ impl ScalarType for SafeInt {
 }
 
 /// A decimal number as a string, exact to the last digit: `"12"`, `"0.000777"`, `"-3.50"`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct Decimal(pub(super) String);
 
-#[Scalar(name = "Decimal")]
+#[Scalar(name = "Decimal", use_type_description)]
 impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
@@ -61,11 +61,12 @@ impl From<&DecimalText> for Decimal {
 
 /// A moment in UTC with milliseconds, as RFC 3339 writes it: `2026-06-15T00:00:00.000Z`. As an input any offset is
 /// taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, Eq, PartialEq)]
 pub(super) struct DateTime(pub(super) Instant);
 
 #[Scalar(
     name = "DateTime",
+    use_type_description,
     specified_by_url = "https://scalars.graphql.org/andimarek/date-time.html"
 )]
 impl ScalarType for DateTime {
@@ -97,10 +98,10 @@ impl From<Instant> for DateTime {
 }
 
 /// A calendar day without a time zone: `2026-06-15`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Description, Eq, PartialEq)]
 pub(super) struct Date(pub(super) NaiveDate);
 
-#[Scalar(name = "Date")]
+#[Scalar(name = "Date", use_type_description)]
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let day = match &value {
@@ -125,11 +126,12 @@ fn in_years(day: NaiveDate) -> bool {
 }
 
 /// A currency as ISO 4217 codes it: three upper-case letters. Codes that ISO has retired may appear on old invoices.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct CurrencyCode(pub(super) Code);
 
 #[Scalar(
     name = "CurrencyCode",
+    use_type_description,
     specified_by_url = "https://www.iso.org/iso-4217-currency-codes.html"
 )]
 impl ScalarType for CurrencyCode {
@@ -148,10 +150,10 @@ impl ScalarType for CurrencyCode {
 }
 
 /// A country, as ISO 3166-1 codes it (two letters) wherever the source did so.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct CountryCode(pub(super) String);
 
-#[Scalar(name = "CountryCode")]
+#[Scalar(name = "CountryCode", use_type_description)]
 impl ScalarType for CountryCode {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
@@ -166,7 +168,7 @@ impl ScalarType for CountryCode {
 }
 
 /// An absolute https link. Links to bills are secrets: whoever has one can see and pay the bill.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct Link(pub(super) String);
 
 #[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
@@ -184,10 +186,10 @@ impl ScalarType for Link {
 }
 
 /// Any JSON value, as a system that is not ours stated it.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Description, PartialEq)]
 pub(super) struct Json(pub(super) serde_json::Value);
 
-#[Scalar(name = "JSON")]
+#[Scalar(name = "JSON", use_type_description)]
 impl ScalarType for Json {
     fn parse(value: Value) -> InputValueResult<Self> {
         Ok(Self(value.into_json()?))

@@ -158,11 +158,7 @@ where
         if let Some(done) = lead {
             let relation = Arc::clone(&self.shared);
             let reading = Box::pin(async move { relation.read_round(done).await });
-            (Rescued {
-                work: Some(reading),
-                started: false,
-            })
-            .await;
+            Rescued(Some(reading)).await;
         }
         match round.await.map(|values| values.get(&key).cloned()) {
             Ok(Some(Ok(value))) => Ok(value),
@@ -216,22 +212,18 @@ where
 }
 
 /// A round that goes on in a task of its own when its leader is dropped, since others wait for it.
-struct Rescued<F: Future<Output: Send> + Send + 'static> {
-    work: Option<Pin<Box<F>>>,
-    started: bool,
-}
+struct Rescued<F: Future<Output: Send> + Send + 'static>(Option<Pin<Box<F>>>);
 
 impl<F: Future<Output: Send> + Send + 'static> Future for Rescued<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        self.started = true;
-        let Some(work) = self.work.as_mut() else {
+        let Some(work) = self.0.as_mut() else {
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(cx);
         if polled.is_ready() {
-            self.work = None;
+            self.0 = None;
         }
         polled
     }
@@ -239,9 +231,8 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Rescued<F> {
 
 impl<F: Future<Output: Send> + Send + 'static> Drop for Rescued<F> {
     fn drop(&mut self) {
-        let unfinished = self.work.take().filter(|_work| self.started);
         // Without a runtime nobody is left to wait either.
-        if let (Some(work), Ok(runtime)) = (unfinished, tokio::runtime::Handle::try_current()) {
+        if let (Some(work), Ok(runtime)) = (self.0.take(), tokio::runtime::Handle::try_current()) {
             runtime.spawn(work);
         }
     }
