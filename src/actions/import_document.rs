@@ -134,9 +134,6 @@ pub enum ImportError {
     Taken {
         /// What the document brings that must be unique.
         what: String,
-        /// What the store said.
-        #[source]
-        source: StoreError,
     },
     /// The database failed.
     #[error("$: the document could not be stored")]
@@ -358,7 +355,7 @@ async fn write_bill(tx: &Tx, bill: Bill, created: bool) -> Result<(), ImportErro
         store::bill::replace(tx, bill).await
     };
     written.map_err(|source| match source {
-        StoreError::Refused { rule: "unique", .. } => ImportError::Taken { what, source },
+        StoreError::Refused { rule: "unique", .. } => ImportError::Taken { what },
         source => ImportError::Store(source),
     })
 }

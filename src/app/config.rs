@@ -120,8 +120,8 @@ pub struct Settings {
     /// How log lines look: `text` or `json` [default: text]
     #[arg(long, global = true, env = env::LOG_FORMAT, value_name = "FORMAT", hide_short_help = true)]
     log_format: Option<Given>,
-    /// What is logged: error, warn, info, debug, trace, or filters such as `info,billing_gateway=debug` [default:
-    /// info]
+    /// What is logged: error, warn, info, debug, trace, or filters such as `info,billing_gateway=debug`
+    /// [default: info, with less of the libraries]
     #[arg(long, global = true, env = env::LOG_LEVEL, value_name = "LEVEL", hide_short_help = true)]
     log_level: Option<Given>,
 }

@@ -24,6 +24,9 @@ const FIRST_EXAMPLE: &str = "reference.graphql";
 /// there is no pay link to miss.
 const EXAMPLE_INVOICE: &str = "written-off-then-paid";
 
+/// The invoice whose rental the examples ask for: one of the customer who has a token.
+const EXAMPLE_RENTAL: &str = "overage-week";
+
 /// The GraphQL documents that README, explorer and tests share.
 #[derive(rust_embed::Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/examples"]
@@ -149,15 +152,19 @@ fn variables(world: &World) -> Result<Map<String, Value>, AppError> {
     let bill = entry.map(|entry| &entry.bill);
     let bill = bill.ok_or_else(|| AppError::Demo(format!("it has no invoice {EXAMPLE_INVOICE}")))?;
     let invoice = &bill.invoice;
-    let lines = bill.lines.iter().find_map(|line| line.row.rental_id.as_ref());
     let customer = world.customers.iter().find(|row| row.id == invoice.customer_id);
+    let rental = world
+        .invoices
+        .iter()
+        .find(|entry| entry.character == Some(EXAMPLE_RENTAL));
+    let rental = rental.and_then(|entry| entry.bill.invoice.rental_id.as_ref());
     let month = invoice.created_at.utc().format("%Y-%m-01T00:00:00Z").to_string();
     let next_month = invoice.created_at.utc().checked_add_months(Months::new(1));
     let variables = [
         ("id", json!(invoice.id)),
         ("number", json!(invoice.number)),
         ("customer", json!(customer.map(|row| &row.name))),
-        ("rental", json!(invoice.rental_id.as_ref().or(lines))),
+        ("rental", json!(rental)),
         ("from", json!(month)),
         (
             "until",

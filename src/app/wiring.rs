@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use entity::{TenantId, tenant};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -12,12 +13,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::AppError;
 use super::config::{Config, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken};
+use crate::actions::create_tenant::{self, NewTenant};
 use crate::auth::JwtKeys;
 use crate::domain::clock::Clock;
 use crate::gate::Limits;
 use crate::graphql;
 use crate::http::{self, AppState, ExplorerMode};
 use crate::links::Links;
+use crate::store::tenant::System;
 use crate::store::{self, MigrationState, Store};
 
 /// Where GraphQL is asked.
@@ -111,6 +114,28 @@ pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, App
     let steps = store.migrations().await?;
     store.close().await?;
     Ok(steps)
+}
+
+/// Makes a tenant and gives its id.
+///
+/// # Errors
+/// [`AppError`] when the store is not ready or refuses it.
+pub async fn create_tenant(config: &StoreConfig, new: NewTenant) -> Result<TenantId, AppError> {
+    let store = open(config).await?;
+    let id = create_tenant::create_tenant(&store, new).await?;
+    store.close().await?;
+    Ok(id)
+}
+
+/// Every tenant, oldest first.
+///
+/// # Errors
+/// [`AppError`] when the store is not ready.
+pub async fn tenants(config: &StoreConfig) -> Result<Vec<tenant::Model>, AppError> {
+    let store = open(config).await?;
+    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    store.close().await?;
+    Ok(tenants)
 }
 
 /// Serves until the process is told to stop (SIGTERM or SIGINT). `announce` is called once, when requests are taken.

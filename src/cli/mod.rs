@@ -10,6 +10,7 @@ mod migrate;
 mod output;
 mod schema;
 mod serve;
+mod tenant;
 mod token;
 
 use std::error::Error;
@@ -36,6 +37,7 @@ struct Cli {
 enum Command {
     Serve(serve::Args),
     Migrate(migrate::Args),
+    Tenant(tenant::Args),
     Import(import::Args),
     Schema(schema::Args),
     Token(token::Args),
@@ -59,6 +61,10 @@ enum CliError {
     },
     #[error("{} is not the schema of this program, first in line {line}; run `./dev schema`", path.display())]
     SchemaDrift { path: PathBuf, line: usize },
+    #[error("{0:?} is no currency; write three letters like USD")]
+    UnknownCurrency(String),
+    #[error("a tenant's name has 1 to 200 characters")]
+    UnfitName,
     #[error("there is no scope {0:?}; there are {1}")]
     UnknownScope(String, String),
     /// Everything there is to say has been said.
@@ -89,6 +95,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
     match cli.command {
         Command::Serve(args) => block_on(serve::run(&args, &cli.settings.with_file()?)),
         Command::Migrate(args) => block_on(migrate::run(&args, &cli.settings.with_file()?)),
+        Command::Tenant(args) => block_on(tenant::run(&args, &cli.settings.with_file()?)),
         Command::Import(args) => block_on(import::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
         Command::Token(args) => token::run(&args, &cli.settings.with_file()?),

@@ -7,6 +7,7 @@ use entity::{Day, Instant};
 use serde_json::{Value, json};
 
 use super::error::Failure;
+use super::scalars::in_years;
 use crate::store::{Keyset, Page, SortValue};
 
 /// Entries of a page when neither `first` nor `last` is given.
@@ -109,9 +110,13 @@ impl ListOrder {
         let value = match (self.value, value) {
             (_, Value::Null) => SortValue::Absent,
             (ValueKind::Instant, value) => {
-                SortValue::Instant(Instant::new(chrono::DateTime::from_timestamp_millis(value.as_i64()?)?))
+                let at = chrono::DateTime::from_timestamp_millis(value.as_i64()?);
+                SortValue::Instant(Instant::new(at.filter(|at| in_years(at.date_naive()))?))
             }
-            (ValueKind::Day, value) => SortValue::Day(serde_json::from_value::<Day>(value).ok()?),
+            (ValueKind::Day, value) => {
+                let day = serde_json::from_value::<Day>(value).ok();
+                SortValue::Day(day.filter(|day| in_years(*day))?)
+            }
             (ValueKind::Integer, value) => SortValue::Integer(value.as_i64()?),
             (ValueKind::Text, value) => SortValue::Text(value.as_str().filter(|text| !text.contains('\0'))?.to_owned()),
         };

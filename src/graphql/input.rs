@@ -12,7 +12,7 @@ use super::scalars::{CurrencyCode, Date, DateTime, SafeInt};
 use crate::store::invoice::{Filter, Range};
 use crate::store::{customer, rental};
 
-/// Characters of an id. Ours have at most 32, foreign ones at most 128.
+/// Bytes of an id. Ours have at most 32, foreign ones at most 128 characters.
 const ID_MAX: usize = 128;
 
 /// Characters of a text to search for.
@@ -130,18 +130,18 @@ pub(super) struct RentalFilter {
     customer_id: Option<Vec<ID>>,
     /// Started in this time.
     started_at: Option<DateTimeRange>,
-    /// Billed by an invoice that is still to be paid. False gives all others.
+    /// Billed, as a whole or in a line, by an invoice that is still to be paid. False gives all others.
     has_open_invoice: Option<bool>,
 }
 
 /// Which customers to list. Given fields must all hold.
 #[derive(Clone, Debug, Default, InputObject)]
 pub(super) struct CustomerFilter {
-    /// With exactly this e-mail address, in any case of letters. Needs the scope `customers.pii:read`.
+    /// With exactly this e-mail address, in any case of ASCII letters. Needs the scope `customers.pii:read`.
     pub(super) email: Option<String>,
     /// With exactly this id in the source system.
     external_id: Option<String>,
-    /// With this text in the name, company, alias or foreign id, in any case of letters; 1 to 200 characters.
+    /// With this text in the name, company, alias or foreign id, in any case of ASCII letters; 1 to 200 characters.
     search: Option<String>,
     /// In one of these states.
     status: Option<Vec<CustomerStatus>>,
@@ -232,9 +232,7 @@ impl CustomerFilter {
 /// An id that a client names. One that cannot be an id here is one that nothing has.
 pub(super) fn id<Id: From<String>>(name: &str, ID(id): ID) -> Result<Id, Failure> {
     if id.len() > ID_MAX {
-        return Err(Failure::BadInput(format!(
-            "{name} must have at most {ID_MAX} characters."
-        )));
+        return Err(Failure::BadInput(format!("{name} must have at most {ID_MAX} bytes.")));
     }
     // NUL is no character of an id, and Postgres refuses it in any text.
     Ok(Id::from(if id.contains('\0') {

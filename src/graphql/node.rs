@@ -85,7 +85,7 @@ impl Node {
                 .map(Self::BillingSubscription),
             "Product" => loaders.product(id.into()).await?.map(Product).map(Self::Product),
             "Price" => loaders.price(id.into()).await?.map(Price).map(Self::Price),
-            "Payment" => loaders.payment(id.into()).await?.map(Payment).map(Self::Payment),
+            "Payment" => Payment::load(ctx, id.into()).await?.map(Self::Payment),
             "PaymentMethod" => loaders
                 .payment_method(id.into())
                 .await?

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::{payment, payment_method};
+use entity::{PaymentId, payment, payment_method};
 
 use super::context::{Nullable, guarded, nullable, request};
+use super::error::Failure;
 use super::invoice::Invoice;
 use super::kinds::{PaymentKind, PaymentMethodType, PaymentReferenceKind, PaymentStatus};
 use super::money::Money;
@@ -14,6 +15,18 @@ use super::scalars::{DateTime, Link};
 /// A payment or a refund.
 #[derive(Clone)]
 pub(super) struct Payment(pub(super) Arc<payment::Model>);
+
+impl Payment {
+    /// The payment of that id: there for whoever may see its invoice.
+    pub(super) async fn load(ctx: &Context<'_>, id: PaymentId) -> Result<Option<Self>, Failure> {
+        let loaders = &request(ctx)?.loaders;
+        let Some(row) = loaders.payment(id).await? else {
+            return Ok(None);
+        };
+        let invoice = loaders.invoice(row.invoice_id.clone()).await?;
+        Ok(invoice.map(|_visible| Self(row)))
+    }
+}
 
 /// One attempt to pay an invoice, or one refund.
 #[Object]

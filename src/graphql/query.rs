@@ -208,7 +208,7 @@ impl Query {
     /// A payment or refund by its id. Needs the scope `payments:read`.
     async fn payment(&self, ctx: &Context<'_>, #[graphql(desc = "The id: `pay_…`.")] id: ID) -> Nullable<Payment> {
         guarded(ctx, ("Query", "payment"), async {
-            Ok(request(ctx)?.loaders.payment(input::id("id", id)?).await?.map(Payment))
+            Payment::load(ctx, input::id("id", id)?).await
         })
         .await
     }

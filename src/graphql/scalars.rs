@@ -120,7 +120,7 @@ impl ScalarType for Date {
 }
 
 /// Whether both databases can hold and order the day.
-fn in_years(day: NaiveDate) -> bool {
+pub(super) fn in_years(day: NaiveDate) -> bool {
     use chrono::Datelike;
     (1..=9999).contains(&day.year())
 }
@@ -171,7 +171,11 @@ impl ScalarType for CountryCode {
 #[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct Link(pub(super) String);
 
-#[Scalar(name = "URL", specified_by_url = "https://url.spec.whatwg.org/")]
+#[Scalar(
+    name = "URL",
+    use_type_description,
+    specified_by_url = "https://url.spec.whatwg.org/"
+)]
 impl ScalarType for Link {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {

@@ -36,9 +36,7 @@ const LICENCES: &str = "licenses.md";
 /// Which explorer is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExplorerMode {
-    /// `GraphiQL` where the program was built with it, else the plain page.
-    Auto,
-    /// The same, and a warning in the log where the program was built without `GraphiQL`.
+    /// `GraphiQL`; the plain page, with a warning in the log, where the program was built without it.
     Full,
     /// The plain page.
     Fallback,
@@ -59,10 +57,8 @@ pub(super) fn routes(mode: ExplorerMode) -> Router<Arc<AppState>> {
     }
     let pages = match mode {
         ExplorerMode::Off => return Router::new(),
-        ExplorerMode::Auto | ExplorerMode::Full if is_built => {
-            Router::new().route("/", get(index)).route("/assets/{file}", get(asset))
-        }
-        ExplorerMode::Auto | ExplorerMode::Full | ExplorerMode::Fallback => Router::new()
+        ExplorerMode::Full if is_built => Router::new().route("/", get(index)).route("/assets/{file}", get(asset)),
+        ExplorerMode::Full | ExplorerMode::Fallback => Router::new()
             .route(
                 "/",
                 get(async || plain("text/html; charset=utf-8", include_str!("explorer/fallback.html"))),

@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use entity::{CustomerId, InvoiceStatus, RentalId, RentalStatus, invoice, rental, rental::Column};
-use sea_orm::sea_query::{Expr, ExprTrait, Query};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use entity::{CustomerId, InvoiceStatus, RentalId, RentalStatus, invoice, line_item, rental, rental::Column};
+use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Select};
 
 use super::StoreError;
 use super::engine::any_of;
@@ -24,7 +24,7 @@ pub struct Filter {
     pub customer_id: Option<Vec<CustomerId>>,
     /// Started in this time.
     pub started_at: Range<entity::Instant>,
-    /// Billed by an invoice that is still to be paid, or by none.
+    /// Billed, as a whole or in a line, by an invoice that is still to be paid; or by none.
     pub has_open_invoice: Option<bool>,
 }
 
@@ -154,16 +154,36 @@ fn filtered(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Resu
         }
     }
     if let Some(wanted) = filter.has_open_invoice {
-        let open = Query::select()
-            .column(invoice::Column::RentalId)
-            .from(invoice::Entity)
-            .and_where(invoice::Column::TenantId.eq(tenant.id().clone()))
-            .and_where(invoice::Column::Status.is_in([InvoiceStatus::Open, InvoiceStatus::Uncollectible]))
-            .and_where(invoice::Column::DeletedAt.is_null())
-            .and_where(invoice::Column::RentalId.is_not_null())
-            .to_owned();
-        let billed = Expr::col((rental::Entity, Column::Id)).in_subquery(open);
+        let billed = Expr::col((rental::Entity, Column::Id)).in_subquery(billed_openly(tenant, backend)?);
         all = all.add(if wanted { billed } else { billed.not() });
     }
     Ok(existing(tenant, db)?.filter(all))
+}
+
+/// The rentals that invoices which are still to be paid bill, as a whole or in a line.
+fn billed_openly(tenant: &Tenant, backend: DbBackend) -> Result<SelectStatement, StoreError> {
+    let open = visible(backend, tenant, invoice::Column::TenantId, invoice::Column::CustomerId)?
+        .add(invoice::Column::Status.is_in([InvoiceStatus::Open, InvoiceStatus::Uncollectible]))
+        .add(invoice::Column::DeletedAt.is_null());
+    let same = |invoice: invoice::Column, line: line_item::Column| {
+        Expr::col((invoice::Entity, invoice)).equals((line_item::Entity, line))
+    };
+    let lines = Query::select()
+        .column((line_item::Entity, line_item::Column::RentalId))
+        .from(line_item::Entity)
+        .inner_join(
+            invoice::Entity,
+            same(invoice::Column::TenantId, line_item::Column::TenantId)
+                .and(same(invoice::Column::Id, line_item::Column::InvoiceId)),
+        )
+        .cond_where(open.clone())
+        .and_where(line_item::Column::RentalId.is_not_null())
+        .to_owned();
+    Ok(Query::select()
+        .column((invoice::Entity, invoice::Column::RentalId))
+        .from(invoice::Entity)
+        .cond_where(open)
+        .and_where(invoice::Column::RentalId.is_not_null())
+        .union(UnionType::Distinct, lines)
+        .to_owned())
 }

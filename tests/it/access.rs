@@ -176,7 +176,7 @@ impl Road {
     }
 
     fn pointer(&self) -> String {
-        self.place.iter().map(|part| format!("/{part}")).collect()
+        [&[""], self.place].concat().join("/")
     }
 
     fn path_to(&self, field: &str) -> Value {
@@ -202,8 +202,9 @@ fn arguments(type_name: &str, field: &str, world: &Full) -> String {
 fn selection(api: &Api, world: &Full, row: &TypeAccess, field: &str, scope: Scope) -> String {
     let others = row.scoped.iter().filter(|(_, other)| *other != scope);
     let others = others.map(|(name, _)| *name).filter(|name| *name != "payUrl");
-    let of_root = ["node", "nodes"];
-    let open = row.open.iter().copied().filter(|name| !of_root.contains(name));
+    // Two need ids, and one tells the scopes themselves.
+    let apart = ["node", "nodes", "scopes"];
+    let open = row.open.iter().copied().filter(|name| !apart.contains(name));
     let names = open.chain(others).chain([field]);
     let selected: Vec<_> = names
         .map(|name| api.one(row.name, name, &arguments(row.name, name, world)))

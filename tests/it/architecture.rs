@@ -146,3 +146,15 @@ fn one_provider_of_cryptography_is_in_the_tree() {
         "ring is in the tree: cargo tree -i ring"
     );
 }
+
+#[test]
+fn only_the_app_takes_the_right_to_see_every_tenant() {
+    for (layer, path, text) in layers() {
+        let takes = text.contains("System::operator()");
+        assert!(
+            !takes || layer == "app",
+            "{} takes the operator's right",
+            path.display()
+        );
+    }
+}

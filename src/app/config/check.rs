@@ -34,7 +34,7 @@ const SHUTDOWN_DEADLINE_MS: u64 = 4_000;
 const TIMEOUT_MS: RangeInclusive<u64> = 100..=600_000;
 
 /// Migrations are not worth a line each: `migrate` lists them.
-const LOG_LEVEL: &str = "info,sea_orm_migration=warn";
+const LOG_LEVEL: &str = "info,sea_orm_migration=warn,sqlx=warn";
 
 /// Reads settings one by one and collects what is wrong with them.
 pub(super) struct Check {

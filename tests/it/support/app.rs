@@ -12,7 +12,7 @@ use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
 use billing_gateway::http::{self, AppState, ExplorerMode};
 use billing_gateway::links::Links;
-use billing_gateway::store::{DatabaseUrl, Store};
+use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -31,7 +31,7 @@ pub(crate) struct TestApp {
     base: String,
     tokens: BTreeMap<&'static str, String>,
     invoices: BTreeMap<&'static str, String>,
-    _database: TestDatabase,
+    pub(crate) database: TestDatabase,
 }
 
 impl TestApp {
@@ -42,13 +42,26 @@ impl TestApp {
 
     /// A server on either engine.
     pub(crate) async fn on(engine: Engine) -> Self {
+        Self::start(engine, None).await
+    }
+
+    /// A server on either engine with pools of its own. The demo is loaded through ordinary ones.
+    pub(crate) async fn with_pools(engine: Engine, pools: PoolSettings) -> Self {
+        Self::start(engine, Some(pools)).await
+    }
+
+    async fn start(engine: Engine, pools: Option<PoolSettings>) -> Self {
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
-        let store = Store::open(&url, &POOLS).await.unwrap();
+        let mut store = Store::open(&url, &POOLS).await.unwrap();
         let secret = SecretString::from(SECRET);
         let keys = || JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap();
         let hosts = LinkHosts::default();
         let demo = demo::load(&store, &keys(), &hosts).await.unwrap();
+        if let Some(pools) = pools {
+            store.close().await.unwrap();
+            store = Store::open(&url, &pools).await.unwrap();
+        }
         let state = AppState {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
@@ -82,7 +95,7 @@ impl TestApp {
                 .map(|token| (token.name, token.token.clone()))
                 .collect(),
             invoices: named.map(|(name, id)| (*name, id.0.clone())).collect(),
-            _database: database,
+            database,
         }
     }
 

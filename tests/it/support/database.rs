@@ -75,6 +75,22 @@ impl TestDatabase {
         Self::create(engine, false).await
     }
 
+    /// On Postgres: makes the server refuse connections to this database and ends those there are, or take them again.
+    pub(crate) async fn take_connections(&self, taken: bool) {
+        match &self.place {
+            Place::Server { server, name } => server.take_connections(name, taken).await,
+            Place::Folder(_) => panic!("nobody connects to a file"),
+        }
+    }
+
+    /// On Postgres: ends all connections to this database.
+    pub(crate) async fn end_connections(&self) {
+        match &self.place {
+            Place::Server { server, name } => server.end_connections(name).await,
+            Place::Folder(_) => panic!("nobody connects to a file"),
+        }
+    }
+
     /// A small pool of plain connections, for looking at what is stored.
     pub(crate) async fn connect(&self) -> DatabaseConnection {
         connect(&self.url, 2).await

@@ -33,6 +33,27 @@ pub(crate) struct Full {
 }
 
 impl Full {
+    /// The ids that a customer of that name has, or would have if it were there.
+    pub(crate) fn named(tenant: &e::TenantId, name: &str) -> Self {
+        let key = [tenant.as_str(), name];
+        Self {
+            tenant: tenant.clone(),
+            customer: ids::derived(&key),
+            invoice: ids::derived(&key),
+            line: ids::derived(&key),
+            sub_line: ids::derived(&key),
+            subscription: imported(tenant, SYSTEM, name),
+            product: imported(tenant, SYSTEM, name),
+            price: imported(tenant, SYSTEM, name),
+            payment: ids::derived(&key),
+            method: imported(tenant, SYSTEM, name),
+            rental: ids::derived(&key),
+            event: ids::derived(&key),
+            document: ids::derived(&key),
+            name: name.to_owned(),
+        }
+    }
+
     /// The id of each type that `node` knows.
     pub(crate) fn nodes(&self) -> [(&'static str, String); 12] {
         [
@@ -63,23 +84,7 @@ pub(crate) async fn tenant(store: &Store, name: &str) -> e::TenantId {
 
 /// Writes a customer of a tenant with one of everything; its invoice is in the state `status`.
 pub(crate) async fn full(store: &Store, tenant: &e::TenantId, name: &str, status: e::InvoiceStatus) -> Full {
-    let key = [tenant.as_str(), name];
-    let full = Full {
-        tenant: tenant.clone(),
-        customer: ids::derived(&key),
-        invoice: ids::derived(&key),
-        line: e::LineItemId::default(),
-        sub_line: e::SubLineId::default(),
-        subscription: imported(tenant, SYSTEM, name),
-        product: imported(tenant, SYSTEM, name),
-        price: imported(tenant, SYSTEM, name),
-        payment: e::PaymentId::default(),
-        method: imported(tenant, SYSTEM, name),
-        rental: ids::derived(&key),
-        event: ids::derived(&key),
-        document: ids::derived(&key),
-        name: name.to_owned(),
-    };
+    let full = Full::named(tenant, name);
     let tx = store.begin().await.unwrap();
     let parent: e::CustomerId = ids::derived(&[tenant.as_str(), name, "parent"]);
     let customers = vec![customer_row(tenant, &parent), customer(&full, parent)];
@@ -99,7 +104,7 @@ pub(crate) async fn full(store: &Store, tenant: &e::TenantId, name: &str, status
         payment: bill.payments[0].row.id.clone(),
         ..full
     };
-    bill::insert(&tx, bill).await.unwrap();
+    Box::pin(bill::insert(&tx, bill)).await.unwrap();
     history(&tx, &full).await;
     tx.commit().await.unwrap();
     full
@@ -127,7 +132,7 @@ async fn history(tx: &Tx, full: &Full) {
         entity_type: documents::INVOICE.to_owned(),
         entity_id: full.invoice.0.clone(),
         external_id: Some(full.name.clone()),
-        sha256: "0".repeat(64),
+        sha256: full.document.0.chars().cycle().take(64).collect(),
         document: "{}".to_owned(),
         redacted_paths: json!([]),
         issues: json!([]),

@@ -101,6 +101,22 @@ impl Server {
         }
     }
 
+    /// Ends all connections to a database, and refuses new ones; or takes them again.
+    pub(super) async fn take_connections(&self, name: &str, taken: bool) {
+        let statement = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS {taken}");
+        run(&mut self.connect().await, statement).await;
+        if !taken {
+            self.end_connections(name).await;
+        }
+    }
+
+    /// Ends all connections to a database and waits until they are gone.
+    pub(super) async fn end_connections(&self, name: &str) {
+        let statement =
+            format!("SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = '{name}'");
+        run(&mut self.connect().await, statement).await;
+    }
+
     async fn make_template(&self) {
         let mut admin = self.connect().await;
         let known = "SELECT count(*) FROM pg_database WHERE datistemplate AND datname = $1";

@@ -1,0 +1,41 @@
+//! Makes a tenant: the company whose bills, customers and credentials everything else belongs to.
+
+use entity::{CurrencyCode, Instant, Json, TenantId, tenant};
+
+use crate::domain::ids;
+use crate::store::{self, Store, StoreError};
+
+/// What a new tenant is.
+#[derive(Clone, Debug)]
+pub struct NewTenant {
+    /// Its name.
+    pub name: String,
+    /// The currency of what names none.
+    pub currency: CurrencyCode,
+    /// Whether its bills are real.
+    pub livemode: bool,
+    /// When it is made.
+    pub now: Instant,
+}
+
+/// Makes a tenant and gives its id.
+///
+/// # Errors
+/// Those of [`StoreError`]; nothing was written then.
+pub async fn create_tenant(store: &Store, new: NewTenant) -> Result<TenantId, StoreError> {
+    let id: TenantId = ids::at(new.now, &[&new.name]);
+    let row = tenant::Model {
+        id: id.clone(),
+        name: new.name,
+        default_currency: new.currency,
+        livemode: new.livemode,
+        stripe_account_id: None,
+        settings: Json::Object(serde_json::Map::new()),
+        created_at: new.now,
+        updated_at: new.now,
+    };
+    let tx = store.begin().await?;
+    store::bill::insert_tenants(&tx, vec![row]).await?;
+    tx.commit().await?;
+    Ok(id)
+}
