@@ -15,7 +15,7 @@ use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::domain::viewer::{PrincipalKind, Tenant};
 use crate::store::bill::{self, Existing};
-use crate::store::{self, Store};
+use crate::store::{self, Store, StoreError};
 
 /// The example that explorers open with.
 const FIRST_EXAMPLE: &str = "reference.graphql";
@@ -123,7 +123,11 @@ pub async fn load(store: &Store, keys: &JwtKeys, hosts: &LinkHosts) -> Result<De
     let variables = variables(&world)?;
     if !is_loaded(store, &world).await? {
         tracing::info!(invoices = world.invoices.len(), "Loading the demo data");
-        write_world(store, world).await?;
+        match write_world(store, world).await {
+            // Another server was faster with the same data.
+            Err(AppError::Store(StoreError::Refused { rule: "unique", .. })) => {}
+            written => written?,
+        }
     }
     let mut imported = Vec::new();
     for target in demo::import_targets() {

@@ -15,7 +15,7 @@ const NAME_MAX: usize = 200;
 
 /// Make a tenant, or list those there are
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  billing-gateway tenant list --database-url sqlite://billing.db")]
+#[command(after_help = "Example:\n  billing-gateway tenant list --database-url sqlite://billing-demo.db")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
@@ -24,10 +24,12 @@ pub(super) struct Args {
 #[derive(clap::Subcommand)]
 enum Command {
     /// Make a tenant and print its id
-    #[command(after_help = "Example:\n  billing-gateway tenant create --name Acme --database-url sqlite://billing.db")]
+    #[command(
+        after_help = "Example:\n  billing-gateway tenant create --name Acme --database-url sqlite://billing-demo.db"
+    )]
     Create(Create),
     /// List every tenant, oldest first
-    #[command(after_help = "Example:\n  billing-gateway tenant list --database-url sqlite://billing.db --json")]
+    #[command(after_help = "Example:\n  billing-gateway tenant list --database-url sqlite://billing-demo.db --json")]
     List {
         /// Print the tenants as JSON
         #[arg(long)]

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 /// How the keys of credentials end, letters only, in lower case.
-const ENDINGS: [&str; 12] = [
+const ENDINGS: [&str; 17] = [
     "password",
     "passwd",
     "passphrase",
@@ -11,6 +11,11 @@ const ENDINGS: [&str; 12] = [
     "token",
     "apikey",
     "privatekey",
+    "secretkey",
+    "accesskey",
+    "signingkey",
+    "passwordhash",
+    "authorization",
     "cookie",
     "cvv",
     "cvc",

@@ -7,6 +7,9 @@ use url::Url;
 /// Hosts of Stripe's pay pages, PDFs and receipts.
 pub const STRIPE_HOSTS: [&str; 2] = ["invoice.stripe.com", "pay.stripe.com"];
 
+/// Hosts of Stripe's documentation, which errors of payments link to.
+const DOCUMENTATION_HOSTS: [&str; 2] = ["docs.stripe.com", "stripe.com"];
+
 /// The longest link that is kept, in bytes.
 const LENGTH_MAX: usize = 2048;
 
@@ -26,6 +29,11 @@ impl LinkHosts {
         let mut hosts = Self::default();
         hosts.0.extend(more.iter().map(|host| host.to_ascii_lowercase()));
         hosts
+    }
+
+    /// Whether `link` may be shown as one to documentation: like any other, or on the hosts of the documentation.
+    pub fn allow_documentation(&self, link: &str) -> bool {
+        self.allow(link) || Self(DOCUMENTATION_HOSTS.map(str::to_owned).to_vec()).allow(link)
     }
 
     /// Whether `link` may be shown: https on its own port, a known host, no user, no control characters, not too long.

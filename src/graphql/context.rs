@@ -1,6 +1,7 @@
 //! What every resolver of one request shares, and the two ways a nullable field is answered.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::{Context, Result};
 use entity::Instant;
@@ -18,7 +19,13 @@ pub struct RequestContext {
     pub(super) loaders: Loaders,
     pub(super) links: Arc<Links>,
     pub(super) now: Instant,
+    /// Objects that lists of this request may still give.
+    objects_left: AtomicUsize,
 }
+
+/// Objects that the lists of one answer may have in all: twice what a page of 100 invoices with 250 lines and their
+/// parts needs. A document says how deep an answer is, but only the data say how wide.
+const OBJECTS_MAX: usize = 100_000;
 
 impl RequestContext {
     /// The context of one request: everything is read as `viewer` may, `now` being the billing clock's time.
@@ -29,7 +36,17 @@ impl RequestContext {
             loaders,
             links,
             now,
+            objects_left: AtomicUsize::new(OBJECTS_MAX),
         }
+    }
+
+    /// Takes a list's objects from what the request may still give.
+    pub(super) fn charge(&self, objects: usize) -> Result<(), Failure> {
+        let less = |left: usize| left.checked_sub(objects);
+        let charged = self
+            .objects_left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        charged.map(|_left| ()).map_err(|_left| Failure::TooMany(OBJECTS_MAX))
     }
 }
 

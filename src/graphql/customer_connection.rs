@@ -32,6 +32,7 @@ impl CustomerConnection {
     pub(super) async fn of_all(ctx: &Context<'_>, filter: Filter, page: Page) -> Result<Self, Failure> {
         let (tenant, reader) = request(ctx)?.loaders.reader();
         let (rows, more) = store::customer::list(tenant, reader, &filter, &page).await?;
+        request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
         Ok(Self {
             page,

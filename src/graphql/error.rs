@@ -17,6 +17,8 @@ pub(super) enum Failure {
     Forbidden(Scope),
     /// A value that a rule refuses; the text says which, without repeating the value.
     BadInput(String),
+    /// The answer would have more objects than this.
+    TooMany(usize),
     /// Reading failed.
     Load(LoadError),
     /// Reading a list failed.
@@ -51,9 +53,17 @@ impl From<Failure> for Error {
             Failure::Forbidden(scope) => coded(&format!("This field needs the scope {}.", scope.name()), "FORBIDDEN")
                 .extend_with(|_, extensions| extensions.set("requiredScope", scope.name())),
             Failure::BadInput(message) => coded(&message, "BAD_USER_INPUT"),
-            Failure::Load(LoadError::Read(error)) => from_store(&error),
+            Failure::TooMany(limit) => coded(
+                &format!("The lists of one answer may have {limit} objects in all; ask for fewer at once."),
+                "QUERY_TOO_COMPLEX",
+            ),
+            // Logged where the batch was read, once for all who asked.
+            Failure::Load(LoadError::Read(error)) => shown(&error),
             Failure::Load(LoadError::Lost) => defect("a batch was lost"),
-            Failure::Store(error) => from_store(&error),
+            Failure::Store(error) => {
+                error.log();
+                shown(&error)
+            }
             Failure::Link(error) => coded(&error.to_string(), "UPSTREAM_UNAVAILABLE").extend_with(|_, extensions| {
                 extensions.set("upstream", "stripe");
                 extensions.set("retryable", false);
@@ -66,20 +76,13 @@ impl From<Failure> for Error {
     }
 }
 
-fn from_store(error: &StoreError) -> Error {
+fn shown(error: &StoreError) -> Error {
     match error {
         StoreError::Unavailable(_) | StoreError::Conflict(_) => {
-            tracing::warn!(error = chain(error), "the store is not available");
             coded("The store is not available at the moment.", "STORE_UNAVAILABLE")
         }
-        StoreError::Timeout(_) => {
-            tracing::warn!(error = chain(error), "the store did not answer in time");
-            coded("The store did not answer in time.", "TIMEOUT")
-        }
-        other => {
-            tracing::error!(error = chain(other), "reading from the store failed");
-            coded(INTERNAL, "INTERNAL")
-        }
+        StoreError::Timeout(_) => coded("The store did not answer in time.", "TIMEOUT"),
+        _ => coded(INTERNAL, "INTERNAL"),
     }
 }
 
@@ -92,16 +95,4 @@ const INTERNAL: &str = "Something failed on our side.";
 
 fn coded(message: &str, code: &'static str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))
-}
-
-/// An error with all that caused it, for the log.
-fn chain(error: &StoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

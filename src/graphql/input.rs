@@ -130,8 +130,9 @@ pub(super) struct RentalFilter {
     customer_id: Option<Vec<ID>>,
     /// Started in this time.
     started_at: Option<DateTimeRange>,
-    /// Billed, as a whole or in a line, by an invoice that is still to be paid. False gives all others.
-    has_open_invoice: Option<bool>,
+    /// Billed, as a whole or in a line, by an invoice that is still to be paid. False gives all others. Needs the scope
+    /// `invoices:read`.
+    pub(super) has_open_invoice: Option<bool>,
 }
 
 /// Which customers to list. Given fields must all hold.

@@ -29,6 +29,7 @@ use super::source_document::SourceDocument;
 use super::tax::InvoiceTax;
 use super::upstream_invoice::UpstreamInvoice;
 use crate::domain::invoice as rules;
+use crate::links::Links;
 use crate::store::line_item::Part;
 
 /// Lines of one answer at the most.
@@ -365,8 +366,13 @@ impl Invoice {
     }
 
     /// Why the source last failed to issue the invoice. Null when it did not fail.
-    fn last_finalization_error(&self) -> Option<FinalizationError> {
-        self.0.last_finalization_error.as_ref().map(FinalizationError::of)
+    fn last_finalization_error(&self, ctx: &Context<'_>) -> Result<Option<FinalizationError>> {
+        let links = &request(ctx)?.links;
+        Ok(self
+            .0
+            .last_finalization_error
+            .as_ref()
+            .map(|error| FinalizationError::of(error, links)))
     }
 
     /// What the merchant attached, ordered by key.
@@ -440,6 +446,7 @@ impl Invoice {
                 after,
             };
             let rows = request(ctx)?.loaders.line_items_of(self.0.id.clone(), part).await?;
+            request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().map(|row| LineItem::of(row, &self.0)).collect()))
         })
         .await
@@ -470,6 +477,7 @@ impl Invoice {
         guarded(ctx, ("Invoice", "payments"), async {
             let first = within("first", first, ROWS_MAX)?;
             let rows = request(ctx)?.loaders.payments_of(self.0.id.clone()).await?;
+            request(ctx)?.charge(rows.len())?;
             let wanted = rows
                 .iter()
                 .filter(|row| kind.is_none_or(|kind| kind == row.kind.into()));
@@ -611,6 +619,7 @@ impl Invoice {
         guarded(ctx, ("Invoice", "events"), async {
             let first = within("first", first, ROWS_MAX)?;
             let rows = request(ctx)?.loaders.events_of(self.0.id.clone(), first).await?;
+            request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().cloned().map(InvoiceEvent).collect()))
         })
         .await
@@ -760,7 +769,7 @@ pub(super) struct FinalizationError {
     r#type: Option<String>,
     /// The parameter that is to blame.
     param: Option<String>,
-    /// Where the error is documented.
+    /// Where the error is documented; null when the link leads elsewhere than links may.
     doc_url: Option<String>,
     /// Why a card was declined.
     decline_code: Option<String>,
@@ -775,14 +784,14 @@ pub(super) struct FinalizationError {
 }
 
 impl FinalizationError {
-    fn of(error: &entity::Json) -> Self {
+    fn of(error: &entity::Json, links: &Links) -> Self {
         let text = |key: &str| error.get(key).and_then(entity::Json::as_str).map(str::to_owned);
         Self {
             code: text("code"),
             message: text("message"),
             r#type: text("type"),
             param: text("param"),
-            doc_url: text("doc_url"),
+            doc_url: text("doc_url").and_then(|link| links.documentation(&link)),
             decline_code: text("decline_code"),
             advice_code: text("advice_code"),
             network_advice_code: text("network_advice_code"),

@@ -44,6 +44,7 @@ impl InvoiceChange {
             .line_items_of(self.invoice.id.clone(), part)
             .await
             .map_err(Failure::from)?;
+        request(ctx)?.charge(rows.len())?;
         let wanted = rows
             .iter()
             .filter(|row| row.external_id.as_ref().is_some_and(|id| named.contains(id)));

@@ -57,6 +57,7 @@ impl InvoiceConnection {
     pub(super) async fn of_all(ctx: &Context<'_>, list: List) -> Result<Self, Failure> {
         let (tenant, reader) = request(ctx)?.loaders.reader();
         let (rows, more) = store::invoice::list(tenant, reader, &list).await?;
+        request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
         Ok(Self {
             list: Arc::new(list),
@@ -72,6 +73,7 @@ impl InvoiceConnection {
             .loaders
             .invoices_of_customer(customer.clone(), Arc::clone(&list))
             .await?;
+        request(ctx)?.charge(rows.0.len())?;
         Ok(Self {
             list,
             customer: Some(customer),

@@ -191,7 +191,9 @@ impl LineItem {
             .sub_lines_of(self.row.invoice_id.clone())
             .await
             .map_err(Failure::from)?;
-        let own = all.get(&self.row.id).into_iter().flatten();
+        let own = all.get(&self.row.id);
+        request(ctx)?.charge(own.map_or(0, Vec::len))?;
+        let own = own.into_iter().flatten();
         Ok(own
             .map(|row| SubLine {
                 row: Arc::clone(row),

@@ -1,9 +1,11 @@
 //! Money and the small value objects that many types share.
 
-use async_graphql::{Enum, Object, SimpleObject};
+use async_graphql::{Enum, Object, Result, SimpleObject};
 use entity::{CurrencyCode as Code, Instant, Minor};
 
+use super::error::Failure;
 use super::scalars::{CountryCode, CurrencyCode, DateTime, Decimal, Json, SafeInt};
+use crate::domain::decimal::SAFE_INTEGER_MAX;
 use crate::domain::money;
 
 /// An amount of money, exact.
@@ -23,8 +25,10 @@ impl Money {
 #[Object]
 impl Money {
     /// The amount in the smallest unit of the currency: cents, yen, fils. `10000` in USD are 100 dollars.
-    fn minor_units(&self) -> SafeInt {
-        SafeInt(self.0.minor.0)
+    fn minor_units(&self) -> Result<SafeInt> {
+        let fits = self.0.minor.0.unsigned_abs() <= SAFE_INTEGER_MAX.unsigned_abs();
+        fits.then_some(SafeInt(self.0.minor.0))
+            .ok_or_else(|| Failure::Defect("an amount beyond 2^53 - 1 minor units").into())
     }
 
     /// The currency.

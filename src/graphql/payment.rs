@@ -157,6 +157,7 @@ impl Payment {
     async fn refunds(&self, ctx: &Context<'_>) -> Nullable<Vec<Payment>> {
         nullable(async {
             let rows = request(ctx)?.loaders.refunds_of(self.0.id.clone()).await?;
+            request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().cloned().map(Payment).collect()))
         })
         .await

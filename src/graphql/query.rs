@@ -138,7 +138,7 @@ impl Query {
         .await
     }
 
-    /// Rentals, newest start first. Needs the scope `rentals:read`.
+    /// Rentals, newest start first. Needs the scope `rentals:read`; a filter by open invoices needs `invoices:read` too.
     async fn rentals(
         &self,
         ctx: &Context<'_>,
@@ -151,6 +151,10 @@ impl Query {
         #[graphql(desc = "Only those that match.")] filter: Option<RentalFilter>,
     ) -> Nullable<RentalConnection> {
         guarded(ctx, ("Query", "rentals"), async {
+            let filter = filter.unwrap_or_default();
+            if filter.has_open_invoice.is_some() && !request(ctx)?.viewer.scopes.has(Scope::InvoicesRead) {
+                return Err(Failure::Forbidden(Scope::InvoicesRead));
+            }
             let page = PageArguments {
                 first,
                 after,
@@ -158,9 +162,7 @@ impl Query {
                 before,
             }
             .page(rental_connection::ORDER)?;
-            Ok(Some(
-                RentalConnection::of_all(ctx, filter.unwrap_or_default().checked()?, page).await?,
-            ))
+            Ok(Some(RentalConnection::of_all(ctx, filter.checked()?, page).await?))
         })
         .await
     }

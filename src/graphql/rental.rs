@@ -124,6 +124,7 @@ impl Rental {
                 .loaders
                 .invoices_of_rental(self.0.id.clone(), first)
                 .await?;
+            request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().cloned().map(Invoice).collect()))
         })
         .await

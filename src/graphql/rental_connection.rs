@@ -37,6 +37,7 @@ impl RentalConnection {
     pub(super) async fn of_all(ctx: &Context<'_>, filter: Filter, page: Page) -> Result<Self, Failure> {
         let (tenant, reader) = request(ctx)?.loaders.reader();
         let (rows, more) = store::rental::list(tenant, reader, &filter, &page).await?;
+        request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
         Ok(Self {
             page,
@@ -51,6 +52,7 @@ impl RentalConnection {
             .loaders
             .rentals_of_customer(customer.clone(), page.clone())
             .await?;
+        request(ctx)?.charge(rows.0.len())?;
         Ok(Self {
             page,
             of: Of::Customer(customer),

@@ -36,8 +36,8 @@ const OF_VALUES: [&str; 4] = [
     "Expected input type \"",
 ];
 
-/// Behind this the library repeats the value.
-const REPEATED_VALUE: &str = ", found ";
+/// Behind these the library repeats the value.
+const REPEATED_VALUE: [&str; 2] = [", found ", " does not contain the value "];
 
 #[derive(Serialize)]
 struct Body<'a> {
@@ -152,8 +152,9 @@ fn coded(mut error: ServerError, id: &RequestId) -> ServerError {
         if code == "INTERNAL" {
             tracing::error!(message = error.message, "an error without a code");
             INTERNAL.clone_into(&mut error.message);
-        } else if let Some((kept, _value)) = error.message.split_once(REPEATED_VALUE) {
-            error.message = format!("{kept}.");
+        } else if let Some(end) = REPEATED_VALUE.iter().find_map(|words| error.message.find(words)) {
+            error.message.truncate(end);
+            error.message.push('.');
         }
         error.extensions.get_or_insert_default().set("code", code);
     }

@@ -108,6 +108,11 @@ impl Links {
         self.allowed(Some(link))
     }
 
+    /// A stored link to documentation, if it leads where such links may lead.
+    pub fn documentation(&self, link: &str) -> Option<String> {
+        self.hosts.allow_documentation(link).then(|| link.to_owned())
+    }
+
     fn unless_draft(&self, invoice: &invoice::Model, link: Option<&str>) -> Option<String> {
         self.allowed(link.filter(|_link| invoice.status != InvoiceStatus::Draft))
     }

@@ -218,12 +218,13 @@ impl<F: Future<Output: Send> + Send + 'static> Future for Rescued<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        let Some(work) = self.0.as_mut() else {
+        // Taken out meanwhile, so that work which panics is not handed on.
+        let Some(mut work) = self.0.take() else {
             return Poll::Pending;
         };
         let polled = work.as_mut().poll(cx);
-        if polled.is_ready() {
-            self.0 = None;
+        if polled.is_pending() {
+            self.0 = Some(work);
         }
         polled
     }

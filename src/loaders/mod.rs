@@ -96,7 +96,7 @@ macro_rules! relation_per {
                 let $source = &*origin;
                 let mut all = HashMap::new();
                 for ($arguments, $parents) in parents_by_arguments(keys) {
-                    let found = $read.await?;
+                    let found = noted($read.await)?;
                     all.extend(
                         found
                             .into_iter()
@@ -115,7 +115,12 @@ macro_rules! relation {
         let source = Arc::clone($source);
         Batch::new(move |keys| {
             let source = Arc::clone(&source);
-            async move { Ok(wrapped($read(&source.tenant, &source.reader, &keys).await?, $wrap)) }
+            async move {
+                Ok(wrapped(
+                    noted($read(&source.tenant, &source.reader, &keys).await)?,
+                    $wrap,
+                ))
+            }
         })
     }};
 }
@@ -308,6 +313,11 @@ questions! {
     invoice_by_number(number: String, system: SourceSystem) -> Row<invoice::Model> = invoices_by_number;
     /// The invoice of that id in its source system.
     invoice_by_external_id(external_id: String, system: SourceSystem) -> Row<invoice::Model> = invoices_by_external_id;
+}
+
+/// A read, its failure logged once for all who asked.
+fn noted<T>(read: Result<T, StoreError>) -> Result<T, StoreError> {
+    read.inspect_err(StoreError::log)
 }
 
 /// The parents of each distinct set of arguments.

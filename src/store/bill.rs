@@ -2,7 +2,8 @@
 //!
 //! One path for import, demo and tests: multi-row inserts of at most `BATCH_ROWS` rows, each statement within the
 //! parameter limit of both engines. A bill that is written again replaces what belongs to it alone (lines, taxes,
-//! payments); rows that others may share (customer, subscription, products, prices) are written over or left.
+//! payments); rows that others may share are left as they are (subscriptions, products, prices, means of
+//! payment: a bill only names them) or written over (the customer, where the bill brings a newer one).
 
 use entity::{
     customer, customer_snapshot, discount, invoice, invoice_change, invoice_event, line_item, payment, payment_method,
@@ -186,10 +187,10 @@ impl Rows {
         once(&mut self.prices, |row| (row.tenant_id.clone(), row.id.clone()));
         once(&mut self.methods, |row| (row.tenant_id.clone(), row.id.clone()));
         write::<customer::Entity>(tx, self.customers.split_off(0), Some(Existing::Replace)).await?;
-        write::<subscription::Entity>(tx, self.subscriptions.split_off(0), Some(Existing::Replace)).await?;
-        write::<product::Entity>(tx, self.products.split_off(0), Some(Existing::Replace)).await?;
-        write::<price::Entity>(tx, self.prices.split_off(0), Some(Existing::Replace)).await?;
-        write::<payment_method::Entity>(tx, self.methods.split_off(0), Some(Existing::Replace)).await
+        write::<subscription::Entity>(tx, self.subscriptions.split_off(0), Some(Existing::Keep)).await?;
+        write::<product::Entity>(tx, self.products.split_off(0), Some(Existing::Keep)).await?;
+        write::<price::Entity>(tx, self.prices.split_off(0), Some(Existing::Keep)).await?;
+        write::<payment_method::Entity>(tx, self.methods.split_off(0), Some(Existing::Keep)).await
     }
 
     async fn write_parts(self, tx: &Tx) -> Result<(), StoreError> {

@@ -50,7 +50,7 @@ pub enum DatabaseUrl {
 
 /// A database URL that is neither.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("the database URL must start with sqlite: or postgres:")]
+#[error("the database URL must be sqlite://FILE or postgres://…")]
 pub struct UnknownEngine;
 
 impl FromStr for DatabaseUrl {
@@ -58,11 +58,18 @@ impl FromStr for DatabaseUrl {
 
     fn from_str(url: &str) -> Result<Self, UnknownEngine> {
         match url.split_once(':').map(|(scheme, _)| scheme) {
-            Some("sqlite") => Ok(Self::Sqlite(url.to_owned())),
+            Some("sqlite") if names_a_file(url) => Ok(Self::Sqlite(url.to_owned())),
             Some("postgres" | "postgresql") => Ok(Self::Postgres(url.to_owned())),
             _ => Err(UnknownEngine),
         }
     }
+}
+
+/// A database in memory, or one without a name, is another one for each connection.
+fn names_a_file(url: &str) -> bool {
+    let name = url.trim_start_matches("sqlite:").trim_start_matches("//");
+    let name = name.split('?').next().unwrap_or_default();
+    !name.is_empty() && name != ":memory:" && !url.contains("mode=memory")
 }
 
 impl DatabaseUrl {

@@ -37,6 +37,20 @@ pub enum StoreError {
     Keys(#[from] serde_json::Error),
 }
 
+impl StoreError {
+    /// Writes the failure to the log with its whole chain, for whoever answers with it or shares it out.
+    pub fn log(&self) {
+        let chain = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        let chain = chain.fold(self.to_string(), |text, cause| format!("{text}: {cause}"));
+        match self {
+            Self::Unavailable(_) | Self::Conflict(_) | Self::Timeout(_) => {
+                tracing::warn!(error = chain, "the store did not answer");
+            }
+            _ => tracing::error!(error = chain, "the store failed"),
+        }
+    }
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match class_of(&error) {

@@ -37,6 +37,7 @@ pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
 pub use error::StoreError;
 pub use migrate::{MigrationState, down as migrate_down, status as migration_status, up as migrate_up};
 pub use page::{Direction, Keyset, Page, SortValue};
+use session::Patience;
 pub use session::{Reader, Session, StatementStats, Tx};
 
 /// The database: a pool that reads and one that writes.
@@ -44,7 +45,7 @@ pub use session::{Reader, Session, StatementStats, Tx};
 pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
-    patience: Duration,
+    patience: Patience,
 }
 
 impl Store {
@@ -59,7 +60,11 @@ impl Store {
         Ok(Self {
             read,
             write,
-            patience: settings.acquire_timeout + settings.read_timeout,
+            patience: Patience {
+                time: settings.acquire_timeout + settings.read_timeout,
+                // One more than the pool can hold of lost ones.
+                attempts: settings.connections.saturating_add(1),
+            },
         })
     }
 
@@ -82,7 +87,7 @@ impl Store {
     /// # Errors
     /// When it does not answer.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
-        migration_status(&self.read).await
+        migration_status(&self.reader(&Arc::default())).await
     }
 
     /// The engine behind the store.

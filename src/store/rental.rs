@@ -164,6 +164,10 @@ fn filtered(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Resu
 fn billed_openly(tenant: &Tenant, backend: DbBackend) -> Result<SelectStatement, StoreError> {
     let open = visible(backend, tenant, invoice::Column::TenantId, invoice::Column::CustomerId)?
         .add(invoice::Column::Status.is_in([InvoiceStatus::Open, InvoiceStatus::Uncollectible]))
+        .add(
+            Expr::col((invoice::Entity, invoice::Column::AmountDue))
+                .gt(Expr::col((invoice::Entity, invoice::Column::AmountPaid))),
+        )
         .add(invoice::Column::DeletedAt.is_null());
     let same = |invoice: invoice::Column, line: line_item::Column| {
         Expr::col((invoice::Entity, invoice)).equals((line_item::Entity, line))

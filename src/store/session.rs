@@ -37,7 +37,16 @@ impl StatementStats {
 pub struct Session<C> {
     inner: C,
     stats: Arc<StatementStats>,
-    patience: Option<Duration>,
+    patience: Option<Patience>,
+}
+
+/// How long a reader waits, and how often it tries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// For an answer, in all.
+    pub(super) time: Duration,
+    /// On connections that turn out to be lost. After a restart of the database every pooled one is.
+    pub(super) attempts: u32,
 }
 
 /// Reads, each on whichever connection is free.
@@ -47,9 +56,8 @@ pub type Reader = Session<DatabaseConnection>;
 pub type Tx = Session<DatabaseTransaction>;
 
 impl Reader {
-    /// A reader that waits for `patience` in all: a server that is frozen cannot keep its own time limit. A read that
-    /// met a lost connection is tried once more.
-    pub(super) const fn reading(inner: DatabaseConnection, stats: Arc<StatementStats>, patience: Duration) -> Self {
+    /// A reader with bounds of its own: a server that is frozen cannot keep its own time limit.
+    pub(super) const fn reading(inner: DatabaseConnection, stats: Arc<StatementStats>, patience: Patience) -> Self {
         Self {
             inner,
             stats,
@@ -59,7 +67,7 @@ impl Reader {
 }
 
 impl<C> Session<C> {
-    /// Calls once, and for a reader whose connection was lost once more, within its patience.
+    /// Calls once, and for a reader again as long as its connections turn out to be lost, within its patience.
     async fn read<T, F>(&self, call: impl Fn() -> F + Send + Sync) -> Result<T, DbErr>
     where
         F: Future<Output = Result<T, DbErr>> + Send,
@@ -69,16 +77,20 @@ impl<C> Session<C> {
             return call().await;
         };
         let patiently = async {
-            match call().await {
-                Err(error) if is_lost_connection(&error) => {
-                    self.stats.count();
-                    call().await
+            let mut answered = call().await;
+            for _ in 1..patience.attempts {
+                match &answered {
+                    Err(error) if is_lost_connection(error) => {
+                        self.stats.count();
+                        answered = call().await;
+                    }
+                    _ => break,
                 }
-                answered => answered,
             }
+            answered
         };
         let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
-        tokio::time::timeout(patience, patiently)
+        tokio::time::timeout(patience.time, patiently)
             .await
             .unwrap_or_else(unanswered)
     }

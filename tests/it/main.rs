@@ -10,6 +10,7 @@
 mod access;
 mod architecture;
 mod batching;
+mod bounds;
 mod cli;
 mod demo;
 mod document_paths;

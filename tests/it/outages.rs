@@ -103,7 +103,12 @@ async fn a_database_that_is_gone_is_said_and_comes_back_without_a_restart() {
 
 #[tokio::test]
 async fn a_read_that_meets_a_lost_connection_is_tried_on_another() {
-    let app = TestApp::with_pools(Engine::Postgres, ONE).await;
+    let pools = PoolSettings {
+        connections: 4,
+        acquire_timeout: Duration::from_secs(5),
+        ..ONE
+    };
+    let app = TestApp::with_pools(Engine::Postgres, pools).await;
     for _ in 0..3 {
         is_answered(&app).await;
         app.database.end_connections().await;

@@ -19,7 +19,7 @@ pub(super) struct Owner {
     pub(super) row: Option<customer::Model>,
 }
 
-/// Finds the customer, or makes the row of a new one. Writes nothing.
+/// Finds the customer, or makes the row of a new one. A stored invoice never moves to another one. Writes nothing.
 pub(super) async fn resolve(
     tenant: &Tenant,
     tx: &Tx,
@@ -27,20 +27,21 @@ pub(super) async fn resolve(
     imported: &Imported,
     stored: Option<&invoice::Model>,
 ) -> Result<Owner, ImportError> {
-    match (&request.customer, &imported.customer_external_id) {
-        (Some(id), _) => {
-            if let Some(stored) = stored.filter(|stored| stored.customer_id != *id) {
-                return Err(ImportError::OtherCustomer {
-                    invoice: stored.id.clone(),
-                    customer: stored.customer_id.clone(),
-                });
-            }
-            given(tenant, tx, request, imported, id).await
+    let owner = match (&request.customer, &imported.customer_external_id) {
+        (Some(id), _) => given(tenant, tx, request, imported, id).await?,
+        (None, Some(external_id)) => named(tenant, tx, request, imported, external_id).await?,
+        (None, None) => {
+            return Err(ImportError::CustomerRequired {
+                system: request.system.name(),
+            });
         }
-        (None, Some(external_id)) => named(tenant, tx, request, imported, external_id).await,
-        (None, None) => Err(ImportError::CustomerRequired {
-            system: request.system.name(),
+    };
+    match stored.filter(|stored| stored.customer_id != owner.id) {
+        Some(stored) => Err(ImportError::OtherCustomer {
+            invoice: stored.id.clone(),
+            customer: stored.customer_id.clone(),
         }),
+        None => Ok(owner),
     }
 }
 

@@ -115,7 +115,8 @@ fn bills(bill: &Bill, rental: &e::RentalId) -> bool {
 
 /// Whether an invoice that is still to be paid bills the rental, as a whole or in a line.
 fn is_billed_openly(world: &World, rental: &e::RentalId) -> bool {
-    let open = |bill: &&Bill| matches!(bill.invoice.status, Open | Uncollectible);
+    let owed = |bill: &Bill| bill.invoice.amount_due > bill.invoice.amount_paid;
+    let open = |bill: &&Bill| matches!(bill.invoice.status, Open | Uncollectible) && owed(bill);
     world.bills.iter().filter(open).any(|bill| bills(bill, rental))
 }
 
