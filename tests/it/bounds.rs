@@ -36,11 +36,11 @@ fn deepest(invoice: &str, payment: &str) -> Vec<String> {
 
 /// Wraps the document's deepest part in fragments, which cost levels and no depth.
 fn in_fragments(document: &str, levels: usize) -> String {
-    let chain: String = (0..levels)
-        .map(|n| format!(" fragment F{n} on Invoice {{ ...F{} }}", n + 1))
-        .collect();
+    let link = |n: usize| format!("fragment F{n} on Invoice {{ ...F{} }}", n + 1);
+    let chain: Vec<_> = (0..levels).map(link).collect();
+    let chain = chain.join(" ");
     format!(
-        "{}{chain} fragment F{levels} on Invoice {{ id }}",
+        "{} {chain} fragment F{levels} on Invoice {{ id }}",
         document.replacen("{ id }", "{ ...F0 }", 1)
     )
 }

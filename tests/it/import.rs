@@ -357,6 +357,26 @@ async fn documents_that_name_no_customer_need_one_who_exists_or_is_made() {
 }
 
 #[tokio::test]
+async fn a_newer_document_that_names_another_customer_is_refused() {
+    for_each_engine(async |engine| {
+        let desk = Desk::new(engine).await;
+        let document = |customer: &str, updated: &str| {
+            let mut document = fixture(System::Paypercut);
+            document["customer"] = json!(customer);
+            document["updated"] = json!(updated);
+            document
+        };
+        let import = async |document: Value| desk.import(System::Paypercut, &document, minutes(1), |_| {}).await;
+        let first = import(document("someone", "2026-03-02T00:00:00Z")).await.unwrap();
+        let refused = import(document("another", "2026-03-03T00:00:00Z")).await.unwrap_err();
+        assert!(matches!(refused, ImportError::OtherCustomer { .. }), "{refused}");
+        let kept = desk.invoice(&first).await;
+        assert_eq!(kept.version, 1);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_caller_limited_to_some_customers_imports_for_nobody_else() {
     for_each_engine(async |engine| {
         let mut desk = Desk::new(engine).await;

@@ -26,7 +26,6 @@ pub(crate) const SECRET: &str = "a secret of the tests, longer than 32 bytes";
 /// A running server. It stops when the test's runtime does.
 pub(crate) struct TestApp {
     pub(crate) client: reqwest::Client,
-    pub(crate) keys: JwtKeys,
     pub(crate) store: Store,
     base: String,
     tokens: BTreeMap<&'static str, String>,
@@ -86,7 +85,6 @@ impl TestApp {
         let named = demo.characters.iter().chain(&demo.imported);
         Self {
             client: reqwest::Client::new(),
-            keys: keys(),
             store,
             base,
             tokens: demo
