@@ -41,30 +41,14 @@ fn tenants(words: Words) -> NewTable {
 
 fn customers(words: Words) -> NewTable {
     NewTable::new("customers")
-        .columns([
-            words.id("tenant_id"),
-            words.id("id"),
-            words.kind("source_system"),
-            words.code_null("external_id"),
-        ])
+        .columns([words.id("tenant_id"), words.id("id"), words.kind("source_system"), words.code_null("external_id")])
         .columns(person())
         .columns(address())
         .columns(account(words))
         .key(&["tenant_id", "id"])
         .of_tenant()
         .references("parent_id", "customers")
-        .one_of(
-            "source_system",
-            &[
-                "NATIVE",
-                "STRIPE",
-                "GPU_OUTLET",
-                "PAYPERCUT",
-                "METEROID",
-                "USERHUB",
-                "HOSTUP",
-            ],
-        )
+        .one_of("source_system", &["NATIVE", "STRIPE", "GPU_OUTLET", "PAYPERCUT", "METEROID", "USERHUB", "HOSTUP"])
         .one_of("status", &["UNKNOWN", "ACTIVE", "INACTIVE", "CLOSED"])
         .currency("currency")
         .check("parent_id", "parent_id <> id")

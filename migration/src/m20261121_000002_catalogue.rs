@@ -8,15 +8,7 @@ use sea_orm_migration::schema::{
 
 use crate::parts::{NewTable, Words, drop_tables};
 
-const SOURCE_SYSTEMS: &[&str] = &[
-    "NATIVE",
-    "STRIPE",
-    "GPU_OUTLET",
-    "PAYPERCUT",
-    "METEROID",
-    "USERHUB",
-    "HOSTUP",
-];
+const SOURCE_SYSTEMS: &[&str] = &["NATIVE", "STRIPE", "GPU_OUTLET", "PAYPERCUT", "METEROID", "USERHUB", "HOSTUP"];
 
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
@@ -33,11 +25,7 @@ impl MigrationTrait for Migration {
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
-        drop_tables(
-            manager,
-            &["payment_methods", "rentals", "subscriptions", "prices", "products"],
-        )
-        .await
+        drop_tables(manager, &["payment_methods", "rentals", "subscriptions", "prices", "products"]).await
     }
 }
 
@@ -138,12 +126,7 @@ fn rentals(words: Words) -> NewTable {
         .currency("currency")
         .check("gpu_count", "gpu_count IN (1, 2, 4, 8)")
         .check("port", "port BETWEEN 1 AND 65535")
-        .not_negative(&[
-            "price_per_hour",
-            "seconds_billed",
-            "total_charged",
-            "auto_stop_after_hours",
-        ])
+        .not_negative(&["price_per_hour", "seconds_billed", "total_charged", "auto_stop_after_hours"])
         .check("stopped_at", "started_at <= stopped_at")
         .index(&["started_at", "id"])
         .index(&["customer_id", "started_at", "id"])
@@ -170,10 +153,7 @@ fn payment_methods(words: Words) -> NewTable {
         .key(&["tenant_id", "id"])
         .references("customer_id", "customers")
         .one_of("source_system", SOURCE_SYSTEMS)
-        .one_of(
-            "kind",
-            &["UNKNOWN", "CARD", "BANK_TRANSFER", "DIRECT_DEBIT", "WALLET", "OTHER"],
-        )
+        .one_of("kind", &["UNKNOWN", "CARD", "BANK_TRANSFER", "DIRECT_DEBIT", "WALLET", "OTHER"])
         // Whole card numbers must not be kept, by accident either.
         .check("card_last4", "length(card_last4) <= 4")
         .check("exp_month", "exp_month BETWEEN 1 AND 12")

@@ -140,18 +140,7 @@ fn references(table: NewTable) -> NewTable {
 
 fn vocabularies(table: NewTable) -> NewTable {
     table
-        .one_of(
-            "source_system",
-            &[
-                "NATIVE",
-                "STRIPE",
-                "GPU_OUTLET",
-                "PAYPERCUT",
-                "METEROID",
-                "USERHUB",
-                "HOSTUP",
-            ],
-        )
+        .one_of("source_system", &["NATIVE", "STRIPE", "GPU_OUTLET", "PAYPERCUT", "METEROID", "USERHUB", "HOSTUP"])
         .one_of("status", &["DRAFT", "OPEN", "PAID", "VOID", "UNCOLLECTIBLE"])
         .one_of(
             "billing_reason",
@@ -168,17 +157,7 @@ fn vocabularies(table: NewTable) -> NewTable {
                 "UPCOMING",
             ],
         )
-        .one_of(
-            "invoice_type",
-            &[
-                "UNKNOWN",
-                "RECURRING",
-                "ONE_OFF",
-                "ADJUSTMENT",
-                "USAGE_THRESHOLD",
-                "TOP_UP",
-            ],
-        )
+        .one_of("invoice_type", &["UNKNOWN", "RECURRING", "ONE_OFF", "ADJUSTMENT", "USAGE_THRESHOLD", "TOP_UP"])
         .one_of(
             "origin_kind",
             &[
@@ -193,24 +172,14 @@ fn vocabularies(table: NewTable) -> NewTable {
                 "HOSTING_SERVICE",
             ],
         )
-        .one_of(
-            "collection_method",
-            &["UNKNOWN", "CHARGE_AUTOMATICALLY", "SEND_INVOICE"],
-        )
+        .one_of("collection_method", &["UNKNOWN", "CHARGE_AUTOMATICALLY", "SEND_INVOICE"])
         .one_of("tax_mode", &["EXCLUSIVE", "INCLUSIVE"])
 }
 
 fn limits(table: NewTable) -> NewTable {
     table
         .currency("currency")
-        .not_negative(&[
-            "discount_total",
-            "total",
-            "applied_credits",
-            "amount_due",
-            "amount_paid",
-            "amount_refunded",
-        ])
+        .not_negative(&["discount_total", "total", "applied_credits", "amount_due", "amount_paid", "amount_refunded"])
         .not_negative(&["net_terms_days", "version"])
         .check("period", "period_start <= period_end")
 }
@@ -219,28 +188,13 @@ fn limits(table: NewTable) -> NewTable {
 fn native_moments(table: NewTable) -> NewTable {
     let native = |condition: &str| format!("source_system <> 'NATIVE' OR {condition}");
     table
-        .check(
-            "native_finalized",
-            native("status = 'DRAFT' OR finalized_at IS NOT NULL"),
-        )
+        .check("native_finalized", native("status = 'DRAFT' OR finalized_at IS NOT NULL"))
         .check("native_paid", native("(status = 'PAID') = (paid_at IS NOT NULL)"))
         .check("native_void", native("(status = 'VOID') = (voided_at IS NOT NULL)"))
-        .check(
-            "native_uncollectible",
-            native("status <> 'UNCOLLECTIBLE' OR uncollectible_at IS NOT NULL"),
-        )
-        .check(
-            "native_created_first",
-            native("finalized_at IS NULL OR created_at <= finalized_at"),
-        )
-        .check(
-            "native_finalized_before_paid",
-            native("paid_at IS NULL OR finalized_at <= paid_at"),
-        )
-        .check(
-            "native_finalized_before_void",
-            native("voided_at IS NULL OR finalized_at <= voided_at"),
-        )
+        .check("native_uncollectible", native("status <> 'UNCOLLECTIBLE' OR uncollectible_at IS NOT NULL"))
+        .check("native_created_first", native("finalized_at IS NULL OR created_at <= finalized_at"))
+        .check("native_finalized_before_paid", native("paid_at IS NULL OR finalized_at <= paid_at"))
+        .check("native_finalized_before_void", native("voided_at IS NULL OR finalized_at <= voided_at"))
 }
 
 /// One index for each order in which invoices can be listed; the id makes each order total.

@@ -40,17 +40,7 @@ impl MigrationTrait for Migration {
 }
 
 fn line_items(words: Words) -> NewTable {
-    let kinds = [
-        "OTHER",
-        "USAGE",
-        "OVERAGE",
-        "TOP_UP",
-        "RECURRING",
-        "ONE_OFF",
-        "ADJUSTMENT",
-        "CREDIT",
-        "FEE",
-    ];
+    let kinds = ["OTHER", "USAGE", "OVERAGE", "TOP_UP", "RECURRING", "ONE_OFF", "ADJUSTMENT", "CREDIT", "FEE"];
     let origins = [
         "NONE",
         "RENTAL",
@@ -172,10 +162,7 @@ fn taxes(words: Words) -> NewTable {
         ])
         .key(&["tenant_id", "id"])
         .references("invoice_id", "invoices")
-        .one_of(
-            "exemption",
-            &["UNKNOWN", "REVERSE_CHARGE", "TAX_EXEMPT", "NOT_REGISTERED"],
-        )
+        .one_of("exemption", &["UNKNOWN", "REVERSE_CHARGE", "TAX_EXEMPT", "NOT_REGISTERED"])
         .not_negative(&["position"])
         .check("level", "level >= 1")
         .unique(&["invoice_id", "position"])

@@ -15,10 +15,7 @@ pub(crate) struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let words = Words::of(manager);
-        let table = NewTable::new("payments")
-            .columns(identity(words))
-            .columns(means(words))
-            .columns(history());
+        let table = NewTable::new("payments").columns(identity(words)).columns(means(words)).columns(history());
         indexes(rules(table)).create(manager).await
     }
 
@@ -79,16 +76,7 @@ fn history() -> Vec<ColumnDef> {
 }
 
 fn rules(table: NewTable) -> NewTable {
-    let statuses = [
-        "UNKNOWN",
-        "READY",
-        "PENDING",
-        "REQUIRES_ACTION",
-        "SUCCEEDED",
-        "FAILED",
-        "CANCELED",
-        "REFUNDED",
-    ];
+    let statuses = ["UNKNOWN", "READY", "PENDING", "REQUIRES_ACTION", "SUCCEEDED", "FAILED", "CANCELED", "REFUNDED"];
     table
         .key(&["tenant_id", "id"])
         .references("invoice_id", "invoices")
@@ -97,14 +85,8 @@ fn rules(table: NewTable) -> NewTable {
         .references("payment_method_id", "payment_methods")
         .one_of("kind", &["PAYMENT", "REFUND"])
         .one_of("status", &statuses)
-        .one_of(
-            "reference_kind",
-            &["OUT_OF_BAND", "PAYMENT_INTENT", "PAYMENT_RECORD", "CHARGE", "WALLET"],
-        )
-        .one_of(
-            "pm_type",
-            &["UNKNOWN", "CARD", "BANK_TRANSFER", "DIRECT_DEBIT", "WALLET", "OTHER"],
-        )
+        .one_of("reference_kind", &["OUT_OF_BAND", "PAYMENT_INTENT", "PAYMENT_RECORD", "CHARGE", "WALLET"])
+        .one_of("pm_type", &["UNKNOWN", "CARD", "BANK_TRANSFER", "DIRECT_DEBIT", "WALLET", "OTHER"])
         .currency("currency")
         .not_negative(&["amount_requested", "amount_paid", "amount_refunded"])
         .check("refunded_payment_id", "kind = 'REFUND' OR refunded_payment_id IS NULL")

@@ -100,18 +100,7 @@ fn source_documents(words: Words) -> NewTable {
         ])
         .key(&["tenant_id", "id"])
         .of_tenant()
-        .one_of(
-            "system",
-            &[
-                "NATIVE",
-                "STRIPE",
-                "GPU_OUTLET",
-                "PAYPERCUT",
-                "METEROID",
-                "USERHUB",
-                "HOSTUP",
-            ],
-        )
+        .one_of("system", &["NATIVE", "STRIPE", "GPU_OUTLET", "PAYPERCUT", "METEROID", "USERHUB", "HOSTUP"])
         .check("sha256", "length(sha256) = 64")
         .unique(&["system", "entity_type", "external_id", "sha256"])
         // Rows without an external id never collide in the key above: their bytes alone tell them apart.

@@ -19,9 +19,7 @@ pub(crate) struct Words {
 
 impl Words {
     pub(crate) fn of(manager: &SchemaManager<'_>) -> Self {
-        Self {
-            backend: manager.get_database_backend(),
-        }
+        Self { backend: manager.get_database_backend() }
     }
 
     /// An id of ours: prefix and ULID.
@@ -82,11 +80,7 @@ pub(crate) struct NewTable {
 
 impl NewTable {
     pub(crate) fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            table: Table::create().table(name).to_owned(),
-            indexes: Vec::new(),
-        }
+        Self { name, table: Table::create().table(name).to_owned(), indexes: Vec::new() }
     }
 
     pub(crate) fn columns(mut self, columns: impl IntoIterator<Item = ColumnDef>) -> Self {
@@ -109,10 +103,7 @@ impl NewTable {
     /// The row belongs to a tenant. Needed only where no other reference is always there to say so.
     pub(crate) fn of_tenant(mut self) -> Self {
         let mut reference = ForeignKey::create();
-        reference
-            .name(format!("fk_{}_tenant_id", self.name))
-            .from(self.name, "tenant_id")
-            .to("tenants", "id");
+        reference.name(format!("fk_{}_tenant_id", self.name)).from(self.name, "tenant_id").to("tenants", "id");
         self.table.foreign_key(&mut reference);
         self
     }
@@ -130,25 +121,18 @@ impl NewTable {
 
     /// Every row satisfies `condition`, which both engines must read alike.
     pub(crate) fn check(mut self, rule: &str, condition: impl Into<String>) -> Self {
-        self.table
-            .check((format!("ck_{}_{rule}", self.name), Expr::cust(condition.into())));
+        self.table.check((format!("ck_{}_{rule}", self.name), Expr::cust(condition.into())));
         self
     }
 
     /// `column` holds one of the words, or nothing where it may.
     pub(crate) fn one_of(self, column: &str, words: &[&str]) -> Self {
-        let words = words
-            .iter()
-            .map(|word| format!("'{word}'"))
-            .collect::<Vec<_>>()
-            .join(", ");
+        let words = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
         self.check(column, format!("{column} IN ({words})"))
     }
 
     pub(crate) fn not_negative(self, columns: &[&str]) -> Self {
-        columns
-            .iter()
-            .fold(self, |table, column| table.check(column, format!("{column} >= 0")))
+        columns.iter().fold(self, |table, column| table.check(column, format!("{column} >= 0")))
     }
 
     pub(crate) fn currency(self, column: &str) -> Self {
@@ -195,15 +179,9 @@ impl NewTable {
     }
 
     fn add_index(mut self, prefix: &str, columns: &[&'static str], condition: Option<String>) -> Self {
-        let named: Vec<_> = columns
-            .iter()
-            .copied()
-            .filter(|column| *column != "tenant_id")
-            .collect();
+        let named: Vec<_> = columns.iter().copied().filter(|column| *column != "tenant_id").collect();
         let mut index = Index::create();
-        index
-            .name(format!("{prefix}_{}_{}", self.name, named.join("_")))
-            .table(self.name);
+        index.name(format!("{prefix}_{}_{}", self.name, named.join("_"))).table(self.name);
         for column in columns {
             index.col(*column);
         }

@@ -171,10 +171,7 @@ pub async fn import_document(
 impl Mode {
     fn accept(self, issues: &[Issue]) -> Result<(), ImportError> {
         match (self, issues.first()) {
-            (Self::Strict, Some(first)) => Err(ImportError::Issues {
-                first: first.clone(),
-                count: issues.len(),
-            }),
+            (Self::Strict, Some(first)) => Err(ImportError::Issues { first: first.clone(), count: issues.len() }),
             _ => Ok(()),
         }
     }
@@ -184,11 +181,7 @@ impl Mode {
 fn currency_ids(settings: &Json) -> BTreeMap<String, CurrencyCode> {
     let table = settings.get("currency_ids").and_then(Json::as_object);
     let code = |json: &Json| json.as_str().map(|code| CurrencyCode(code.to_owned()));
-    table
-        .into_iter()
-        .flatten()
-        .filter_map(|(id, json)| Some((id.clone(), code(json)?)))
-        .collect()
+    table.into_iter().flatten().filter_map(|(id, json)| Some((id.clone(), code(json)?))).collect()
 }
 
 async fn write(
@@ -199,9 +192,7 @@ async fn write(
 ) -> Result<ImportReport, ImportError> {
     let tx = store.begin().await?;
     let id: InvoiceId = bill::imported(tenant.id(), request.system.source(), &imported.external_id);
-    let stored = store::invoice::by_ids(tenant, &tx, std::slice::from_ref(&id))
-        .await?
-        .remove(&id);
+    let stored = store::invoice::by_ids(tenant, &tx, std::slice::from_ref(&id)).await?.remove(&id);
     let owner = owner::resolve(tenant, &tx, request, &imported, stored.as_ref()).await?;
     let created = stored.is_none();
     if let Some(stored) = &stored
@@ -211,11 +202,7 @@ async fn write(
     }
     check_rentals(tenant, &tx, &owner.id, &mut imported).await?;
     request.mode.accept(&imported.issues)?;
-    let keys = BillKeys {
-        tenant: tenant.id(),
-        invoice: &id,
-        customer: &owner.id,
-    };
+    let keys = BillKeys { tenant: tenant.id(), invoice: &id, customer: &owner.id };
     imported.bill.customer = owner.row;
     let mut bill = std::mem::take(&mut imported.bill).keyed(keys);
     bill.invoice.version = 1;
@@ -283,12 +270,7 @@ async fn check_rentals(
     let mut check = |path: String, id: &mut Option<RentalId>, attributes: &mut Json| {
         if let Some(foreign) = id.take_if(|id| !has(id)) {
             keep_beside(attributes, &foreign);
-            issues.push(Issue {
-                code: code::RENTAL_UNKNOWN.to_owned(),
-                path,
-                stated: Some(foreign.0),
-                expected: None,
-            });
+            issues.push(Issue { code: code::RENTAL_UNKNOWN.to_owned(), path, stated: Some(foreign.0), expected: None });
         }
     };
     let row = &mut bill.invoice;
@@ -316,10 +298,7 @@ fn keep_beside(attributes: &mut Json, rental: &RentalId) {
 /// An issue in one line: path, code, what is stated and what was expected.
 pub fn spelled(issue: &Issue) -> String {
     let stated = issue.stated.as_ref().map(|stated| format!(", stated {stated:?}"));
-    let expected = issue
-        .expected
-        .as_ref()
-        .map(|expected| format!(", expected {expected:?}"));
+    let expected = issue.expected.as_ref().map(|expected| format!(", expected {expected:?}"));
     let (stated, expected) = (stated.unwrap_or_default(), expected.unwrap_or_default());
     format!("{}: {}{stated}{expected}", issue.path, issue.code)
 }
@@ -349,11 +328,7 @@ async fn carry_over(tenant: &Tenant, tx: &Tx, stored: &invoice::Model, bill: &mu
 
 async fn write_bill(tx: &Tx, bill: Bill, created: bool) -> Result<(), ImportError> {
     let what = unique_values(&bill);
-    let written = if created {
-        store::bill::insert(tx, bill).await
-    } else {
-        store::bill::replace(tx, bill).await
-    };
+    let written = if created { store::bill::insert(tx, bill).await } else { store::bill::replace(tx, bill).await };
     written.map_err(|source| match source {
         StoreError::Refused { rule: "unique", .. } => ImportError::Taken { what },
         source => ImportError::Store(source),
@@ -363,10 +338,7 @@ async fn write_bill(tx: &Tx, bill: Bill, created: bool) -> Result<(), ImportErro
 /// What of a bill may be in the store only once, for people. The two engines do not agree on which one they report.
 fn unique_values(bill: &Bill) -> String {
     let row = &bill.invoice;
-    let mirror = bill
-        .upstream
-        .as_ref()
-        .and_then(|mirror| mirror.stripe_invoice_id.as_ref());
+    let mirror = bill.upstream.as_ref().and_then(|mirror| mirror.stripe_invoice_id.as_ref());
     let values = [
         row.external_id.as_ref().map(|id| format!("id {id}")),
         row.number.as_ref().map(|number| format!("number {number}")),
@@ -384,12 +356,7 @@ fn source_document(
     imported: &Imported,
 ) -> source_document::Model {
     let system = request.system.source();
-    let key = [
-        tenant.id().as_str(),
-        &system.word(),
-        &imported.external_id,
-        &imported.sha256,
-    ];
+    let key = [tenant.id().as_str(), &system.word(), &imported.external_id, &imported.sha256];
     source_document::Model {
         tenant_id: tenant.id().clone(),
         id: ids::derived(&key),

@@ -228,12 +228,8 @@ impl Settings {
         let Some(path) = self.config.take() else {
             return Ok(self);
         };
-        let file = read_file(&path).map_err(|problem| {
-            Faults(vec![Fault {
-                setting: path.display().to_string(),
-                problem,
-            }])
-        })?;
+        let file =
+            read_file(&path).map_err(|problem| Faults(vec![Fault { setting: path.display().to_string(), problem }]))?;
         Ok(self.over(file))
     }
 
@@ -392,11 +388,7 @@ mod tests {
             "listen = \"127.0.0.1:1\"\ndb_connections = 3\nlink_hosts = [\"a.example.com\", \"b.example.com\"]",
         )
         .unwrap();
-        let flags = Settings {
-            listen: given("127.0.0.1:2"),
-            db_connections: given(""),
-            ..complete()
-        };
+        let flags = Settings { listen: given("127.0.0.1:2"), db_connections: given(""), ..complete() };
         let config = flags.over(file).validate(false).unwrap();
         assert_eq!(config.listen.port(), 2);
         assert_eq!(config.store.pool.connections, 3, "what is empty counts as absent");
@@ -406,17 +398,11 @@ mod tests {
 
     #[test]
     fn what_is_shown_holds_no_secret_and_every_key_of_the_file() {
-        let settings = Settings {
-            database_url: given("postgres://user:hunter2@host/db"),
-            ..complete()
-        };
+        let settings = Settings { database_url: given("postgres://user:hunter2@host/db"), ..complete() };
         let shown = settings.validate(false).unwrap().shown();
         let lines: Vec<String> = shown.iter().map(|(key, value)| format!("{key} = {value}")).collect();
         let text = lines.join("\n");
-        assert!(
-            !text.contains("hunter2") && !text.contains("0123456789abcdef"),
-            "{text}"
-        );
+        assert!(!text.contains("hunter2") && !text.contains("0123456789abcdef"), "{text}");
         toml::from_str::<Settings>(&text).unwrap_or_else(|error| panic!("{error}"));
         let unknown = toml::from_str::<Settings>("databse_url = \"x\"").err();
         let expected = unknown.map(|error| error.message().to_owned()).unwrap_or_default();

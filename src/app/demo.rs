@@ -133,13 +133,7 @@ pub async fn load(store: &Store, keys: &JwtKeys, hosts: &LinkHosts) -> Result<De
     for target in demo::import_targets() {
         imported.push(import(store, target, now, hosts).await?);
     }
-    Ok(Demo {
-        now,
-        tokens: tokens(keys)?,
-        characters,
-        imported,
-        variables,
-    })
+    Ok(Demo { now, tokens: tokens(keys)?, characters, imported, variables })
 }
 
 fn characters(world: &World) -> Vec<(&'static str, InvoiceId)> {
@@ -149,18 +143,12 @@ fn characters(world: &World) -> Vec<(&'static str, InvoiceId)> {
 
 /// What the examples ask for: one invoice with everything around it, and the month that it was made in.
 fn variables(world: &World) -> Result<Map<String, Value>, AppError> {
-    let entry = world
-        .invoices
-        .iter()
-        .find(|entry| entry.character == Some(EXAMPLE_INVOICE));
+    let entry = world.invoices.iter().find(|entry| entry.character == Some(EXAMPLE_INVOICE));
     let bill = entry.map(|entry| &entry.bill);
     let bill = bill.ok_or_else(|| AppError::Demo(format!("it has no invoice {EXAMPLE_INVOICE}")))?;
     let invoice = &bill.invoice;
     let customer = world.customers.iter().find(|row| row.id == invoice.customer_id);
-    let rental = world
-        .invoices
-        .iter()
-        .find(|entry| entry.character == Some(EXAMPLE_RENTAL));
+    let rental = world.invoices.iter().find(|entry| entry.character == Some(EXAMPLE_RENTAL));
     let rental = rental.and_then(|entry| entry.bill.invoice.rental_id.as_ref());
     let month = invoice.created_at.utc().format("%Y-%m-01T00:00:00Z").to_string();
     let next_month = invoice.created_at.utc().checked_add_months(Months::new(1));
@@ -170,26 +158,17 @@ fn variables(world: &World) -> Result<Map<String, Value>, AppError> {
         ("customer", json!(customer.map(|row| &row.name))),
         ("rental", json!(rental)),
         ("from", json!(month)),
-        (
-            "until",
-            json!(next_month.map(|at| at.format("%Y-%m-01T00:00:00Z").to_string())),
-        ),
+        ("until", json!(next_month.map(|at| at.format("%Y-%m-01T00:00:00Z").to_string()))),
     ];
-    Ok(variables
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect())
+    Ok(variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
 
 async fn is_loaded(store: &Store, world: &World) -> Result<bool, AppError> {
     let Some(first) = world.tenants.first() else {
         return Err(AppError::Demo("it has no tenant".to_owned()));
     };
-    let found = store::tenant::find(
-        &Tenant::whole(first.id.clone()),
-        &store.reader(&std::sync::Arc::default()),
-    )
-    .await?;
+    let found =
+        store::tenant::find(&Tenant::whole(first.id.clone()), &store.reader(&std::sync::Arc::default())).await?;
     Ok(found.is_some())
 }
 
@@ -201,11 +180,8 @@ async fn write_world(store: &Store, world: World) -> Result<(), AppError> {
     bill::insert_rentals(&tx, world.rentals).await?;
     bill::insert_subscriptions(&tx, world.subscriptions).await?;
     bill::insert_payment_methods(&tx, world.payment_methods).await?;
-    let (bills, events): (Vec<_>, Vec<_>) = world
-        .invoices
-        .into_iter()
-        .map(|invoice| (invoice.bill, invoice.events))
-        .unzip();
+    let (bills, events): (Vec<_>, Vec<_>) =
+        world.invoices.into_iter().map(|invoice| (invoice.bill, invoice.events)).unzip();
     bill::insert_all(&tx, bills).await?;
     bill::insert_events(&tx, events.into_iter().flatten().collect()).await?;
     tx.commit().await?;
@@ -221,10 +197,7 @@ async fn import(
     link_hosts: &LinkHosts,
 ) -> Result<(&'static str, InvoiceId), AppError> {
     let Some(system) = System::of(target.system) else {
-        return Err(AppError::Demo(format!(
-            "no documents come from {}",
-            target.system.word()
-        )));
+        return Err(AppError::Demo(format!("no documents come from {}", target.system.word())));
     };
     let name = system.name();
     let tenant = Tenant::whole(target.tenant);
@@ -271,11 +244,7 @@ fn tokens(keys: &JwtKeys) -> Result<Vec<DemoToken>, AppError> {
 fn token(keys: &JwtKeys, who: Principal, now: Instant) -> Result<DemoToken, AppError> {
     // A negative lifetime means a token that ended so long ago: it lived for as long before that.
     let lifetime = who.lifetime.abs();
-    let over = if who.lifetime < TimeDelta::zero() {
-        lifetime + lifetime
-    } else {
-        TimeDelta::zero()
-    };
+    let over = if who.lifetime < TimeDelta::zero() { lifetime + lifetime } else { TimeDelta::zero() };
     let token = keys.sign(&NewToken {
         kind: who.kind,
         tenant: who.tenant,
@@ -285,11 +254,7 @@ fn token(keys: &JwtKeys, who: Principal, now: Instant) -> Result<DemoToken, AppE
         issued_at: Instant::new(now.utc() - over),
         lifetime,
     })?;
-    Ok(DemoToken {
-        name: who.name,
-        description: who.description,
-        token,
-    })
+    Ok(DemoToken { name: who.name, description: who.description, token })
 }
 
 #[cfg(test)]

@@ -57,10 +57,7 @@ pub struct Ready {
 pub async fn open(config: &StoreConfig) -> Result<Store, AppError> {
     let store = Store::open(&config.url, &config.pool)
         .await
-        .map_err(|source| AppError::Open {
-            database: config.url.shown(),
-            source,
-        })?;
+        .map_err(|source| AppError::Open { database: config.url.shown(), source })?;
     let steps = store.migrations().await?;
     let mut missing = steps.iter().filter(|step| !step.applied);
     match missing.next() {
@@ -79,10 +76,7 @@ pub async fn open(config: &StoreConfig) -> Result<Store, AppError> {
 /// # Errors
 /// [`AppError::Migrate`]; nothing has changed then.
 pub async fn migrate_up(config: &StoreConfig) -> Result<(), AppError> {
-    let failed = |source| AppError::Migrate {
-        database: config.url.shown(),
-        source,
-    };
+    let failed = |source| AppError::Migrate { database: config.url.shown(), source };
     store::migrate_up(&config.url, &config.pool).await.map_err(failed)
 }
 
@@ -91,13 +85,8 @@ pub async fn migrate_up(config: &StoreConfig) -> Result<(), AppError> {
 /// # Errors
 /// [`AppError::Migrate`]; nothing has changed then.
 pub async fn migrate_down(config: &StoreConfig, steps: u32) -> Result<(), AppError> {
-    let failed = |source| AppError::Migrate {
-        database: config.url.shown(),
-        source,
-    };
-    store::migrate_down(&config.url, &config.pool, steps)
-        .await
-        .map_err(failed)
+    let failed = |source| AppError::Migrate { database: config.url.shown(), source };
+    store::migrate_down(&config.url, &config.pool, steps).await.map_err(failed)
 }
 
 /// The state of every migration that this program knows, oldest first.
@@ -107,10 +96,7 @@ pub async fn migrate_down(config: &StoreConfig, steps: u32) -> Result<(), AppErr
 pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, AppError> {
     let store = Store::open(&config.url, &config.pool)
         .await
-        .map_err(|source| AppError::Open {
-            database: config.url.shown(),
-            source,
-        })?;
+        .map_err(|source| AppError::Open { database: config.url.shown(), source })?;
     let steps = store.migrations().await?;
     store.close().await?;
     Ok(steps)
@@ -145,10 +131,7 @@ pub async fn tenants(config: &StoreConfig) -> Result<Vec<tenant::Model>, AppErro
 /// # Errors
 /// [`AppError`] when the server cannot start.
 pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Option<&Demo>)) -> Result<(), AppError> {
-    let listen = |source| AppError::Listen {
-        address: config.listen,
-        source,
-    };
+    let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     if demo {
@@ -160,11 +143,7 @@ pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Op
     let store = open(&config.store).await?;
     let keys = keys(&config.tokens)?;
     let hosts = config.store.link_hosts();
-    let demo = if demo {
-        Some(demo::load(&store, &keys, &hosts).await?)
-    } else {
-        None
-    };
+    let demo = if demo { Some(demo::load(&store, &keys, &hosts).await?) } else { None };
     let ready = ready(config, &format!("http://{address}"), demo.as_ref());
     let state = Arc::new(state(config, store.clone(), keys, demo.as_ref()));
     let signal = stop_signal().map_err(AppError::Serve)?;
@@ -187,12 +166,7 @@ pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Op
 /// # Errors
 /// [`AppError::Keys`] when they do not work.
 pub fn keys(tokens: &TokenConfig) -> Result<JwtKeys, AppError> {
-    Ok(JwtKeys::new(
-        &tokens.secret,
-        &tokens.issuer,
-        &tokens.audience,
-        Clock::system(),
-    )?)
+    Ok(JwtKeys::new(&tokens.secret, &tokens.issuer, &tokens.audience, Clock::system())?)
 }
 
 fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
@@ -205,9 +179,7 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
         explorer: (config.explorer != ExplorerMode::Off).then(|| format!("{url}/")),
         pid: std::process::id(),
         database: config.store.url.shown(),
-        tokens: demo
-            .map(|demo| demo.tokens.iter().map(token).collect())
-            .unwrap_or_default(),
+        tokens: demo.map(|demo| demo.tokens.iter().map(token).collect()).unwrap_or_default(),
         characters: demo.map(|demo| named(&demo.characters)).unwrap_or_default(),
         imported: demo.map(|demo| named(&demo.imported)).unwrap_or_default(),
     }
@@ -223,10 +195,8 @@ fn state(config: &Config, store: Store, keys: JwtKeys, demo: Option<&Demo>) -> A
         // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
         billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.now.utc())),
         explorer: config.explorer,
-        explorer_config: demo.map_or_else(
-            || demo::plain_explorer_config(GRAPHQL_PATH),
-            |demo| demo.explorer_config(GRAPHQL_PATH),
-        ),
+        explorer_config: demo
+            .map_or_else(|| demo::plain_explorer_config(GRAPHQL_PATH), |demo| demo.explorer_config(GRAPHQL_PATH)),
         debug_for_everyone: demo.is_some(),
         draining: AtomicBool::new(false),
     }

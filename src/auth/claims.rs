@@ -117,11 +117,7 @@ impl<'a> Claims<'a> {
             Value::Array(several) if several.iter().all(Value::is_string) => several.iter().any(|one| one == ours),
             _ => return Err(ClaimError::Malformed("aud")),
         };
-        if for_us {
-            Ok(())
-        } else {
-            Err(ClaimError::NotAccepted("aud"))
-        }
+        if for_us { Ok(()) } else { Err(ClaimError::NotAccepted("aud")) }
     }
 
     /// Checks `iat`, `nbf` and `exp`, and gives the end.
@@ -149,9 +145,7 @@ impl<'a> Claims<'a> {
         let customers = match self.0.get("cus") {
             None => None,
             Some(Value::Array(ids)) if (1..=CUSTOMERS_MAX).contains(&ids.len()) => {
-                let ids = ids
-                    .iter()
-                    .map(|id| plain(id.as_str()?, ID_BYTES_MAX).map(CustomerId::from));
+                let ids = ids.iter().map(|id| plain(id.as_str()?, ID_BYTES_MAX).map(CustomerId::from));
                 Some(ids.collect::<Option<Vec<_>>>().ok_or(ClaimError::Malformed("cus"))?)
             }
             Some(_) => return Err(ClaimError::Malformed("cus")),

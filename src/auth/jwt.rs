@@ -186,11 +186,7 @@ impl JwtKeys {
     }
 
     fn expected_at(&self, now: Instant) -> Expected<'_> {
-        Expected {
-            issuer: &self.issuer,
-            audience: &self.audience,
-            now,
-        }
+        Expected { issuer: &self.issuer, audience: &self.audience, now }
     }
 
     fn claims_of(&self, token: &NewToken) -> Map<String, Value> {
@@ -227,11 +223,8 @@ impl JwtKeys {
             issued_at: self.clock.now(),
             lifetime: Duration::seconds(1),
         };
-        let signed = self
-            .sign(&token)
-            .map_err(|error| AuthConfigError::SelfTest(error.into()))?;
-        self.verify(&signed)
-            .map_err(|error| AuthConfigError::SelfTest(error.into()))?;
+        let signed = self.sign(&token).map_err(|error| AuthConfigError::SelfTest(error.into()))?;
+        self.verify(&signed).map_err(|error| AuthConfigError::SelfTest(error.into()))?;
         let foreign = EncodingKey::from_secret(&[0; SECRET_BYTES_MIN]);
         let forged = jsonwebtoken::encode(&Header::new(ALGORITHM), &self.claims_of(&token), &foreign)
             .map_err(|error| AuthConfigError::SelfTest(error.into()))?;
@@ -261,12 +254,7 @@ impl<'a> Parts<'a> {
     fn of(token: &'a str) -> Option<Self> {
         let (signed, signature) = token.rsplit_once('.')?;
         let (header, payload) = signed.split_once('.')?;
-        (!payload.contains('.')).then_some(Self {
-            signed,
-            header,
-            payload,
-            signature,
-        })
+        (!payload.contains('.')).then_some(Self { signed, header, payload, signature })
     }
 }
 

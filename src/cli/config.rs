@@ -44,10 +44,8 @@ fn check(how: How, settings: Settings) -> Result<(), CliError> {
     let checked = settings.with_file().and_then(|settings| settings.validate(how.demo));
     let faults = checked.err().map(|faults| faults.0).unwrap_or_default();
     if how.json {
-        let list: Vec<Value> = faults
-            .iter()
-            .map(|fault| json!({"setting": fault.setting, "problem": fault.problem}))
-            .collect();
+        let list: Vec<Value> =
+            faults.iter().map(|fault| json!({"setting": fault.setting, "problem": fault.problem})).collect();
         output::json(&json!({"ok": faults.is_empty(), "faults": list}));
     } else if faults.is_empty() {
         output::line("The settings are complete.");

@@ -100,22 +100,14 @@ async fn import(store: &Store, args: &Args, file: &Path, link_hosts: &LinkHosts)
     let name = file.display().to_string();
     let tenant = Tenant::whole(TenantId::from(args.tenant.as_str()));
     let done = match read(file) {
-        Ok(bytes) => import_document(store, &tenant, &args.request(&bytes, link_hosts))
-            .await
-            .map_err(|error| told(&error)),
+        Ok(bytes) => {
+            import_document(store, &tenant, &args.request(&bytes, link_hosts)).await.map_err(|error| told(&error))
+        }
         Err(reason) => Err(reason),
     };
     match done {
-        Ok(report) => Imported {
-            file: name,
-            report: Some(report),
-            error: None,
-        },
-        Err(reason) => Imported {
-            file: name,
-            report: None,
-            error: Some(reason),
-        },
+        Ok(report) => Imported { file: name, report: Some(report), error: None },
+        Err(reason) => Imported { file: name, report: None, error: Some(reason) },
     }
 }
 

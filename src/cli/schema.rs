@@ -39,20 +39,12 @@ pub(super) fn run(args: &Args) -> Result<(), CliError> {
 }
 
 fn check(path: &Path, sdl: &str) -> Result<(), CliError> {
-    let text = std::fs::read_to_string(path).map_err(|source| CliError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| CliError::Unreadable { path: path.to_owned(), source })?;
     if text == sdl {
         output::line(format_args!("{} is the schema of this program.", path.display()));
         return Ok(());
     }
-    let same = text
-        .lines()
-        .zip(sdl.lines())
-        .take_while(|(kept, current)| kept == current);
-    Err(CliError::SchemaDrift {
-        path: path.to_owned(),
-        line: same.count().saturating_add(1),
-    })
+    let same = text.lines().zip(sdl.lines()).take_while(|(kept, current)| kept == current);
+    Err(CliError::SchemaDrift { path: path.to_owned(), line: same.count().saturating_add(1) })
 }

@@ -42,10 +42,7 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
 /// Tokens first: what is needed most stands last, where the eye is.
 fn for_people(ready: &Ready, demo: Option<&Demo>) -> String {
     let mut text = demo.map(|demo| of_demo(ready, demo)).unwrap_or_default();
-    let mut places = vec![
-        ("GraphQL", ready.graphql.as_str()),
-        ("Database", ready.database.as_str()),
-    ];
+    let mut places = vec![("GraphQL", ready.graphql.as_str()), ("Database", ready.database.as_str())];
     if let Some(explorer) = &ready.explorer {
         places.insert(0, ("Explorer", explorer));
     }

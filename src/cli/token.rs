@@ -111,8 +111,5 @@ fn time(text: &str) -> Result<TimeDelta, String> {
         _ => return Err(wrong()),
     };
     let number: i64 = text.trim_end_matches(unit).parse().map_err(|_unreadable| wrong())?;
-    number
-        .checked_mul(seconds)
-        .and_then(TimeDelta::try_seconds)
-        .ok_or_else(wrong)
+    number.checked_mul(seconds).and_then(TimeDelta::try_seconds).ok_or_else(wrong)
 }

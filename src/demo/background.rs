@@ -100,10 +100,7 @@ const OTHER_ROWS: [(Who, What, Then); 4] = [
 /// Every row as an invoice, with mirrors of all ages.
 pub(super) fn background(cast: Cast<'_>) -> Vec<DemoInvoice> {
     let rows = ROWS.into_iter().chain(OTHER_ROWS);
-    (1_i64..)
-        .zip(rows)
-        .map(|(number, row)| invoice(cast, number, row))
-        .collect()
+    (1_i64..).zip(rows).map(|(number, row)| invoice(cast, number, row)).collect()
 }
 
 fn invoice(cast: Cast<'_>, number: i64, (who, what, then): (Who, What, Then)) -> DemoInvoice {
@@ -133,9 +130,7 @@ fn settle(issued: Draft<'_>, issued_at: Instant, then: Then) -> Draft<'_> {
         Declined => issued.declined(declined_at, "card_declined"),
         Paid(count) => issued.paid(hours(count)),
         PaidLate(count) => issued.declined(declined_at, "insufficient_funds").paid(hours(count)),
-        WrittenOff(days) => issued
-            .declined(declined_at, "card_declined")
-            .write_off(hours(days * 24)),
+        WrittenOff(days) => issued.declined(declined_at, "card_declined").write_off(hours(days * 24)),
         Void(count) => issued.void(hours(count)),
     }
 }

@@ -10,9 +10,7 @@ pub(super) fn now() -> Instant {
 
 /// The moment written as RFC 3339. A misspelt one is the epoch, which a test finds.
 pub(super) fn on(text: &str) -> Instant {
-    DateTime::parse_from_rfc3339(text)
-        .map(|at| Instant::new(at.to_utc()))
-        .unwrap_or_default()
+    DateTime::parse_from_rfc3339(text).map(|at| Instant::new(at.to_utc())).unwrap_or_default()
 }
 
 /// The moment `span` later; earlier for a negative span.

@@ -23,13 +23,7 @@ pub(super) struct Item {
 }
 
 const fn gpu(key: &'static str, title: &'static str, cents: i64) -> Item {
-    Item {
-        key,
-        title,
-        dollars: cents,
-        scale: 2,
-        unit: "gpu-hour",
-    }
+    Item { key, title, dollars: cents, scale: 2, unit: "gpu-hour" }
 }
 
 pub(super) const RTX_3090: Item = gpu("rtx-3090", "GeForce RTX 3090, 24 GB", 32);
@@ -41,34 +35,14 @@ pub(super) const MI300X: Item = gpu("mi300x", "Instinct MI300X, 192 GB", 310);
 pub(super) const H200: Item = gpu("h200", "H200, 141 GB", 390);
 pub(super) const B200: Item = gpu("b200", "B200, 192 GB", 560);
 
-pub(super) const VOLUME: Item = Item {
-    key: "nvme-volume",
-    title: "NVMe volume",
-    dollars: 137,
-    scale: 6,
-    unit: "gib-hour",
-};
-pub(super) const EGRESS: Item = Item {
-    key: "egress",
-    title: "Traffic to the internet",
-    dollars: 45,
-    scale: 3,
-    unit: "gib",
-};
-pub(super) const ADDRESS: Item = Item {
-    key: "ipv4-address",
-    title: "Public IPv4 address",
-    dollars: 5,
-    scale: 3,
-    unit: "hour",
-};
-pub(super) const RESERVED: Item = Item {
-    key: "reserved-h100",
-    title: "Reserved H100, by the month",
-    dollars: 149_000,
-    scale: 2,
-    unit: "gpu-month",
-};
+pub(super) const VOLUME: Item =
+    Item { key: "nvme-volume", title: "NVMe volume", dollars: 137, scale: 6, unit: "gib-hour" };
+pub(super) const EGRESS: Item =
+    Item { key: "egress", title: "Traffic to the internet", dollars: 45, scale: 3, unit: "gib" };
+pub(super) const ADDRESS: Item =
+    Item { key: "ipv4-address", title: "Public IPv4 address", dollars: 5, scale: 3, unit: "hour" };
+pub(super) const RESERVED: Item =
+    Item { key: "reserved-h100", title: "Reserved H100, by the month", dollars: 149_000, scale: 2, unit: "gpu-month" };
 
 impl Item {
     /// Major units per unit sold, with as many digits as the rate brings.

@@ -114,12 +114,7 @@ fn rotated_link(cast: Cast<'_>) -> DemoInvoice {
                 *link = link.take().map(|link| link + "?generation=2");
             }
         })
-        .event(
-            replaced_at,
-            "links_refreshed",
-            Actor::System,
-            json!({ "reason": "rotated" }),
-        )
+        .event(replaced_at, "links_refreshed", Actor::System, json!({ "reason": "rotated" }))
         .done(Some("rotated-link"))
 }
 

@@ -62,10 +62,7 @@ impl<'a> Draft<'a> {
         let mut draft = Self {
             who,
             name: name.to_owned(),
-            bill: Bill {
-                invoice,
-                ..Default::default()
-            },
+            bill: Bill { invoice, ..Default::default() },
             method: who.method.clone(),
             id: ids::at(created_at, &["demo", name]),
             history: Vec::new(),
@@ -206,12 +203,7 @@ impl<'a> Draft<'a> {
     /// Written off.
     pub(super) fn write_off(mut self, at: Instant) -> Self {
         self.bill.invoice.uncollectible_at = Some(at);
-        self.enter(
-            InvoiceStatus::Uncollectible,
-            at,
-            "marked_uncollectible",
-            Actor::Merchant,
-        );
+        self.enter(InvoiceStatus::Uncollectible, at, "marked_uncollectible", Actor::Merchant);
         self
     }
 
@@ -249,18 +241,12 @@ impl<'a> Draft<'a> {
 
     /// The receipt of the last payment, read at that moment.
     pub(super) fn receipt(mut self, read_at: Instant) -> Self {
-        let link = format!(
-            "https://pay.stripe.com/receipts/invoices/{}/{}",
-            self.who.account, self.name
-        );
+        let link = format!("https://pay.stripe.com/receipts/invoices/{}/{}", self.who.account, self.name);
         if let Some(payment) = self.last_success() {
             payment.row.receipt_url = Some(link.clone());
             payment.row.receipt_fetched_at = Some(read_at);
         }
-        let number = self
-            .name
-            .bytes()
-            .fold(0_u32, |sum, byte| sum * 7 % 9_000 + u32::from(byte));
+        let number = self.name.bytes().fold(0_u32, |sum, byte| sum * 7 % 9_000 + u32::from(byte));
         self.upstream(|mirror| {
             mirror.receipt_url = Some(link);
             mirror.receipt_number = Some(format!("2{:03}-{:04}", number % 1_000, number * 31 % 10_000));
@@ -285,16 +271,8 @@ impl<'a> Draft<'a> {
         invoice.updated_at = updated_at;
         invoice.subscription_id = self.bill.subscription.as_ref().map(|made_from| made_from.id.clone());
         self.derive_mirror();
-        let keys = BillKeys {
-            tenant: &tenant,
-            invoice: &self.id,
-            customer: &customer,
-        };
-        DemoInvoice {
-            character,
-            bill: self.bill.keyed(keys),
-            events: self.history,
-        }
+        let keys = BillKeys { tenant: &tenant, invoice: &self.id, customer: &customer };
+        DemoInvoice { character, bill: self.bill.keyed(keys), events: self.history }
     }
 
     /// When the last entry of the history was made.
@@ -353,9 +331,7 @@ impl<'a> Draft<'a> {
     fn derive_mirror(&mut self) {
         let invoice = &self.bill.invoice;
         if let Some(mirror) = &mut self.bill.upstream {
-            mirror
-                .upstream_status
-                .get_or_insert(invoice.status.word().to_lowercase());
+            mirror.upstream_status.get_or_insert(invoice.status.word().to_lowercase());
             mirror.upstream_amount_due.get_or_insert(invoice.amount_due);
             mirror.upstream_amount_paid.get_or_insert(invoice.amount_paid);
             mirror.updated_at = mirror.links_fetched_at.unwrap_or(invoice.updated_at);

@@ -24,11 +24,7 @@ pub(super) fn decimal(digits: i64, scale: u32) -> Decimal {
 /// `quantity` × `unit_price` in minor units, rounded half up.
 pub(super) fn amount(quantity: Decimal, unit_price: Decimal, exponent: u32) -> Minor {
     // Demo numbers are far from the limits; a test recomputes every amount, so a zero would be found.
-    quantity
-        .times(unit_price)
-        .and_then(|product| product.to_minor(exponent))
-        .map(Rounding::amount)
-        .unwrap_or_default()
+    quantity.times(unit_price).and_then(|product| product.to_minor(exponent)).map(Rounding::amount).unwrap_or_default()
 }
 
 /// `rate` percent of an amount, rounded half up.
@@ -118,15 +114,7 @@ impl LineDraft {
             taxable: true,
             ..Default::default()
         };
-        Self {
-            row,
-            quantity,
-            unit_price,
-            parts: Vec::new(),
-            item: None,
-            reduction: None,
-            subscription: None,
-        }
+        Self { row, quantity, unit_price, parts: Vec::new(), item: None, reduction: None, subscription: None }
     }
 
     /// One unit at `price` minor units.

@@ -70,11 +70,7 @@ pub fn world() -> World {
     let people = people::people();
     let fleet = rentals::fleet(&people);
     let plans = subscriptions::plans(&people);
-    let cast = Cast {
-        people: &people,
-        fleet: &fleet,
-        plans: &plans,
-    };
+    let cast = Cast { people: &people, fleet: &fleet, plans: &plans };
     let mut invoices = characters::characters(cast);
     invoices.extend(specials::specials(cast));
     invoices.extend(background::background(cast));
@@ -101,9 +97,7 @@ fn number(invoices: &mut [DemoInvoice]) {
     invoices.sort_by_key(made);
     let mut legacy: BTreeMap<TenantId, i64> = BTreeMap::new();
     for DemoInvoice { bill, .. } in invoices.iter_mut() {
-        let next = legacy
-            .entry(bill.invoice.tenant_id.clone())
-            .or_insert(LEGACY_NUMBER_FIRST);
+        let next = legacy.entry(bill.invoice.tenant_id.clone()).or_insert(LEGACY_NUMBER_FIRST);
         bill.invoice.legacy_number = Some(*next);
         *next += 1;
     }

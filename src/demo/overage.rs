@@ -39,11 +39,7 @@ fn daily_line(rental: &rental::Model, start: DateTime<Utc>, end: DateTime<Utc>) 
     let reduced = price.times(decimal(NIGHT_PERCENT, 2)).unwrap_or(price);
     let parts = vec![
         band("Day, 06:00 to 22:00 UTC", Quantity::hours(gpus, day_seconds), price),
-        band(
-            "Night, 22:00 to 06:00 UTC",
-            Quantity::hours(gpus, night_seconds),
-            reduced,
-        ),
+        band("Night, 22:00 to 06:00 UTC", Quantity::hours(gpus, night_seconds), reduced),
     ];
     let description = format!(
         "{gpus}× {} on {}: {}",
@@ -62,8 +58,7 @@ pub(super) fn extra_lines(rental: &rental::Model) -> Vec<LineDraft> {
     let seconds = rental.seconds_billed;
     let currency = &rental.currency;
     let whole = |line: LineDraft| {
-        line.billing(rental)
-            .during(rental.started_at, rental.stopped_at.unwrap_or(rental.started_at))
+        line.billing(rental).during(rental.started_at, rental.stopped_at.unwrap_or(rental.started_at))
     };
     let volume = vec![
         list_band("First 500 GiB", Quantity::hours(500, seconds), VOLUME, currency),
@@ -73,31 +68,11 @@ pub(super) fn extra_lines(rental: &rental::Model) -> Vec<LineDraft> {
         list_band("First 1,000 GiB", Quantity::units(1_000), EGRESS, currency),
         band("Beyond 1,000 GiB", Quantity::units(310), decimal(30, 3)),
     ];
-    let address = vec![list_band(
-        "One address, by the hour",
-        Quantity::hours(1, seconds),
-        ADDRESS,
-        currency,
-    )];
+    let address = vec![list_band("One address, by the hour", Quantity::hours(1, seconds), ADDRESS, currency)];
     vec![
-        whole(LineDraft::banded(
-            LineItemKind::Usage,
-            "NVMe volume, 2,000 GiB",
-            VOLUME,
-            volume,
-        )),
-        whole(LineDraft::banded(
-            LineItemKind::Usage,
-            "Traffic to the internet, 1,310 GiB",
-            EGRESS,
-            traffic,
-        )),
-        whole(LineDraft::banded(
-            LineItemKind::Fee,
-            "Public IPv4 address",
-            ADDRESS,
-            address,
-        )),
+        whole(LineDraft::banded(LineItemKind::Usage, "NVMe volume, 2,000 GiB", VOLUME, volume)),
+        whole(LineDraft::banded(LineItemKind::Usage, "Traffic to the internet, 1,310 GiB", EGRESS, traffic)),
+        whole(LineDraft::banded(LineItemKind::Fee, "Public IPv4 address", ADDRESS, address)),
     ]
 }
 
@@ -106,12 +81,7 @@ fn list_band(name: &str, quantity: Quantity, item: Item, currency: &CurrencyCode
 }
 
 fn band(name: &str, quantity: Quantity, unit_price: Decimal) -> Part {
-    Part {
-        name: name.to_owned(),
-        quantity,
-        unit_price,
-        attributes: json!({ "band": name }),
-    }
+    Part { name: name.to_owned(), quantity, unit_price, attributes: json!({ "band": name }) }
 }
 
 fn next_midnight(at: DateTime<Utc>) -> DateTime<Utc> {

@@ -49,22 +49,15 @@ pub(super) struct Levy {
 }
 
 const fn levy(name: &'static str, rate: i64, scale: u32) -> Levy {
-    Levy {
-        name,
-        rate,
-        scale,
-        exemption: None,
-    }
+    Levy { name, rate, scale, exemption: None }
 }
 
 const CONSUMPTION_TAX: [Levy; 1] = [levy("Consumption tax", 10, 0)];
 const MOMS: [Levy; 1] = [levy("Moms", 25, 0)];
 const UK_VAT: [Levy; 1] = [levy("VAT", 20, 0)];
 const QUEBEC: [Levy; 2] = [levy("GST", 5, 0), levy("QST", 9_975, 3)];
-const REVERSED: [Levy; 1] = [Levy {
-    exemption: Some(TaxExemption::ReverseCharge),
-    ..levy("VAT, reverse charge", 0, 0)
-}];
+const REVERSED: [Levy; 1] =
+    [Levy { exemption: Some(TaxExemption::ReverseCharge), ..levy("VAT, reverse charge", 0, 0) }];
 
 /// A company whose bills live in the demo store.
 #[derive(Clone, Copy, Debug)]
@@ -87,13 +80,8 @@ pub(super) const GRIDLIGHT: Shop = Shop {
 };
 
 /// Another company on the same gateway, whose rows nobody else may see.
-pub(super) const NORTHFOLD: Shop = Shop {
-    key: "northfold",
-    name: "Northfold Hosting",
-    currency: "EUR",
-    account: "acct_northfold_test",
-    prefix: "NF",
-};
+pub(super) const NORTHFOLD: Shop =
+    Shop { key: "northfold", name: "Northfold Hosting", currency: "EUR", account: "acct_northfold_test", prefix: "NF" };
 
 impl Shop {
     /// The tenant's id.

@@ -22,12 +22,8 @@ const CUSTOMER_SCOPES: [Scope; 8] = [
 ];
 
 /// What nobody but the company itself may do.
-const MERCHANT_ONLY: [Scope; 4] = [
-    Scope::InvoicesWrite,
-    Scope::PaymentsWrite,
-    Scope::TokensManage,
-    Scope::DocumentsWrite,
-];
+const MERCHANT_ONLY: [Scope; 4] =
+    [Scope::InvoicesWrite, Scope::PaymentsWrite, Scope::TokensManage, Scope::DocumentsWrite];
 
 /// Someone who asks: what a token is made from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,11 +67,7 @@ pub fn principals() -> Vec<Principal> {
         scopes: without(&MERCHANT_ONLY),
         lifetime: DAY,
     };
-    let like_partner = |name, description| Principal {
-        name,
-        description,
-        ..partner.clone()
-    };
+    let like_partner = |name, description| Principal { name, description, ..partner.clone() };
     let merchant = Principal {
         kind: PrincipalKind::Merchant,
         scopes: Scope::ALL.into_iter().collect(),
@@ -120,10 +112,7 @@ pub fn principals() -> Vec<Principal> {
         },
         Principal {
             lifetime: TimeDelta::hours(-1),
-            ..like_partner(
-                "expired",
-                "The integration with a token that ran out an hour ago: refused.",
-            )
+            ..like_partner("expired", "The integration with a token that ran out an hour ago: refused.")
         },
     ]
 }
@@ -131,11 +120,7 @@ pub fn principals() -> Vec<Principal> {
 /// Where the five source documents belong: all to Gridlight Compute.
 pub fn import_targets() -> [ImportTarget; 5] {
     let people = people();
-    let target = |system, customer| ImportTarget {
-        system,
-        tenant: GRIDLIGHT.id(),
-        customer,
-    };
+    let target = |system, customer| ImportTarget { system, tenant: GRIDLIGHT.id(), customer };
     [
         target(SourceSystem::GpuOutlet, Some(people.mara.row.id)),
         target(SourceSystem::Paypercut, None),

@@ -29,9 +29,11 @@ pub(super) fn topup<'a>(who: &'a Person, name: &str, created: &str, cents: i64) 
         _ => money.formatted(),
     };
     let description = format!("Auto-topup of {amount} (card declined)");
-    Draft::new(who, name, BillingReason::TopupFailed, on(created))
-        .due_in(7)
-        .line(LineDraft::flat(LineItemKind::TopUp, &description, cents))
+    Draft::new(who, name, BillingReason::TopupFailed, on(created)).due_in(7).line(LineDraft::flat(
+        LineItemKind::TopUp,
+        &description,
+        cents,
+    ))
 }
 
 /// Use of a rental that the wallet did not cover, from the first moment until before the second; made ten minutes
@@ -65,14 +67,7 @@ pub(super) fn monthly<'a>(who: &'a Person, name: &str, rental: &rental::Model, u
 pub(super) fn usage(kind: LineItemKind, rental: &rental::Model, [start, end]: [&str; 2]) -> LineDraft {
     let (item, start, end) = (item_of(rental), on(start), on(end));
     let lasted = (end.utc() - start.utc()).num_seconds();
-    let description = format!(
-        "{}× {} on {}",
-        rental.gpu_count,
-        item.title,
-        rental.name.as_deref().unwrap_or_default()
-    );
+    let description = format!("{}× {} on {}", rental.gpu_count, item.title, rental.name.as_deref().unwrap_or_default());
     let quantity = Quantity::hours(i64::from(rental.gpu_count), lasted);
-    LineDraft::of(kind, &description, item, quantity)
-        .billing(rental)
-        .during(start, end)
+    LineDraft::of(kind, &description, item, quantity).billing(rental).during(start, end)
 }

@@ -121,12 +121,7 @@ const BATCH_A: Facts = Facts {
     stopped: Some("2026-05-31T06:00:00Z"),
     ..DIFFUSION
 };
-const BATCH_B: Facts = Facts {
-    name: "halden/dft-batch-b",
-    family: H100,
-    host: Some("203.0.113.11"),
-    ..BATCH_A
-};
+const BATCH_B: Facts = Facts { name: "halden/dft-batch-b", family: H100, host: Some("203.0.113.11"), ..BATCH_A };
 const RELAX: Facts = Facts {
     name: "halden/relax-c",
     family: MI300X,
@@ -304,16 +299,9 @@ fn rental(owner: &Person, facts: &Facts) -> rental::Model {
     let started_at = on(facts.started);
     let stopped_at = facts.stopped.map(on);
     let updated_at = stopped_at.unwrap_or(started_at);
-    let ran = matches!(
-        facts.status,
-        RentalStatus::Running | RentalStatus::Stopping | RentalStatus::Stopped
-    );
+    let ran = matches!(facts.status, RentalStatus::Running | RentalStatus::Stopping | RentalStatus::Stopped);
     let until = stopped_at.unwrap_or_else(now);
-    let seconds_billed = if ran {
-        (until.utc() - started_at.utc()).num_seconds()
-    } else {
-        0
-    };
+    let seconds_billed = if ran { (until.utc() - started_at.utc()).num_seconds() } else { 0 };
     let unit_price = facts.family.unit_price(&currency);
     let price_per_hour = amount(Quantity::units(i64::from(facts.gpus)).decimal(), unit_price, digits);
     let hourly = Decimal::from_minor(price_per_hour, digits);

@@ -151,14 +151,8 @@ impl Draft<'_> {
     /// Adds the row and derives what was paid and given back from all of them.
     fn push(&mut self, row: payment::Model, refund_of: Option<usize>) {
         let methods = std::iter::once(&self.who.method).chain(&self.who.spare);
-        let method = methods
-            .into_iter()
-            .find(|method| Some(&method.id) == row.payment_method_id.as_ref());
-        self.bill.payments.push(BillPayment {
-            method: method.cloned(),
-            row,
-            refund_of,
-        });
+        let method = methods.into_iter().find(|method| Some(&method.id) == row.payment_method_id.as_ref());
+        self.bill.payments.push(BillPayment { method: method.cloned(), row, refund_of });
         let sum = |kind: PaymentKind| {
             let rows = self.bill.payments.iter().map(|payment| &payment.row);
             let rows = rows.filter(|row| row.kind == kind && row.status == PaymentStatus::Succeeded);

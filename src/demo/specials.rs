@@ -75,16 +75,8 @@ fn reserved_june(cast: Cast<'_>) -> DemoInvoice {
         .subscription(&cast.plans.reserved)
         .due_in(7)
         .line(seats("8 reserved H100, June 2026", 8, month))
-        .line(proration(
-            "Unused time of 4 reserved H100 after 16 May",
-            -unused,
-            "il_demo_4_h100",
-        ))
-        .line(proration(
-            "Remaining time of 8 reserved H100 after 16 May",
-            added,
-            "il_demo_8_h100",
-        ))
+        .line(proration("Unused time of 4 reserved H100 after 16 May", -unused, "il_demo_4_h100"))
+        .line(proration("Remaining time of 8 reserved H100 after 16 May", added, "il_demo_8_h100"))
         .change(invoice_change::Model {
             occurred_at: changed_at,
             description: "Reserved H100: from 4 to 8".to_owned(),
@@ -122,12 +114,7 @@ fn seats(description: &str, count: i64, [start, end]: [Instant; 2]) -> LineDraft
 /// A subscription at the other company, due and not paid.
 fn hosting_june(cast: Cast<'_>) -> DemoInvoice {
     let created_at = on("2026-06-01T00:00:20Z");
-    let line = LineDraft::of(
-        LineItemKind::Recurring,
-        "1 reserved H100, June 2026",
-        RESERVED,
-        Quantity::units(1),
-    );
+    let line = LineDraft::of(LineItemKind::Recurring, "1 reserved H100, June 2026", RESERVED, Quantity::units(1));
     let line = line.subscribed("sub_demo_hosting", "si_demo_hosting_h100");
     let who = &cast.people.castor;
     Draft::new(who, "hosting-june", BillingReason::SubscriptionCycle, created_at)
@@ -144,16 +131,8 @@ fn hosting_june(cast: Cast<'_>) -> DemoInvoice {
 fn coupon_and_line_discount(cast: Cast<'_>) -> DemoInvoice {
     let rental = &cast.fleet.stems;
     let created_at = on("2026-05-18T09:20:00Z");
-    let first = usage(
-        LineItemKind::Overage,
-        rental,
-        ["2026-05-11T09:00:00Z", "2026-05-13T21:00:00Z"],
-    );
-    let second = usage(
-        LineItemKind::Overage,
-        rental,
-        ["2026-05-15T18:00:00Z", "2026-05-18T09:00:00Z"],
-    );
+    let first = usage(LineItemKind::Overage, rental, ["2026-05-11T09:00:00Z", "2026-05-13T21:00:00Z"]);
+    let second = usage(LineItemKind::Overage, rental, ["2026-05-15T18:00:00Z", "2026-05-18T09:00:00Z"]);
     let who = &cast.people.norrsken;
     Draft::new(who, "coupon", BillingReason::Overage, created_at)
         .due_in(14)
@@ -197,35 +176,30 @@ fn from_balance(cast: Cast<'_>) -> DemoInvoice {
 /// Stripe refused to finalize it: the customer's address does not tell where tax is due.
 fn refused_by_the_tax_office(cast: Cast<'_>) -> DemoInvoice {
     let (who, rental) = (&cast.people.brightwater_canada, &cast.fleet.forecast);
-    monthly(
-        who,
-        "unplaceable",
-        rental,
-        ["2026-05-22T12:00:00Z", "2026-05-29T12:00:00Z"],
-    )
-    .taxed()
-    .with(|invoice| {
-        invoice.last_finalization_error = Some(json!({
-            "code": "customer_tax_location_invalid",
-            "message": "The customer's address does not tell where tax is due.",
-            "type": "invalid_request_error",
-            "param": "customer",
-            "doc_url": "https://docs.stripe.com/error-codes#customer-tax-location-invalid",
-            "decline_code": null,
-            "advice_code": null,
-            "network_advice_code": null,
-            "network_decline_code": null,
-            "payment_method_type": null,
-        }));
-    })
-    .event(
-        on("2026-05-29T18:02:00Z"),
-        "finalization_failed",
-        Actor::Stripe,
-        json!({ "code": "customer_tax_location_invalid" }),
-    )
-    .mirror_unread()
-    .done(None)
+    monthly(who, "unplaceable", rental, ["2026-05-22T12:00:00Z", "2026-05-29T12:00:00Z"])
+        .taxed()
+        .with(|invoice| {
+            invoice.last_finalization_error = Some(json!({
+                "code": "customer_tax_location_invalid",
+                "message": "The customer's address does not tell where tax is due.",
+                "type": "invalid_request_error",
+                "param": "customer",
+                "doc_url": "https://docs.stripe.com/error-codes#customer-tax-location-invalid",
+                "decline_code": null,
+                "advice_code": null,
+                "network_advice_code": null,
+                "network_decline_code": null,
+                "payment_method_type": null,
+            }));
+        })
+        .event(
+            on("2026-05-29T18:02:00Z"),
+            "finalization_failed",
+            Actor::Stripe,
+            json!({ "code": "customer_tax_location_invalid" }),
+        )
+        .mirror_unread()
+        .done(None)
 }
 
 /// A setup fee on top of the price of the line.

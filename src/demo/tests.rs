@@ -72,12 +72,7 @@ fn assert_lines(bill: &Bill) {
             Some(price) => product(&row.quantity.0, &price.0, digits),
             None => line.sub_lines.iter().map(|part| part.amount.0).sum(),
         };
-        assert_eq!(
-            row.subtotal.0,
-            rated + row.setup_fee.unwrap_or_default().0,
-            "{}",
-            row.id
-        );
+        assert_eq!(row.subtotal.0, rated + row.setup_fee.unwrap_or_default().0, "{}", row.id);
         assert_ne!(row.subtotal.0, 0, "{}", row.id);
         let reductions: i64 = line.discounts.iter().map(|discount| discount.amount.0).sum();
         assert_eq!(row.discount_total.0, reductions, "{}", row.id);
@@ -133,28 +128,13 @@ fn assert_payments(bill: &Bill) {
     for row in rows() {
         assert_eq!(row.currency, invoice.currency, "{}", row.id);
         assert!(row.amount_requested.0 > 0 && row.amount_paid.0 >= 0, "{}", row.id);
-        assert_eq!(
-            row.status == PaymentStatus::Succeeded,
-            row.paid_at.is_some(),
-            "{}",
-            row.id
-        );
-        assert_eq!(
-            row.status == PaymentStatus::Failed,
-            row.failed_at.is_some(),
-            "{}",
-            row.id
-        );
+        assert_eq!(row.status == PaymentStatus::Succeeded, row.paid_at.is_some(), "{}", row.id);
+        assert_eq!(row.status == PaymentStatus::Failed, row.failed_at.is_some(), "{}", row.id);
         assert!(Some(row.created_at) >= invoice.finalized_at, "{}", row.id);
         let refunds = rows().filter(|refund| refund.refunded_payment_id.as_ref() == Some(&row.id));
         let refunded: i64 = refunds.map(|refund| refund.amount_paid.0).sum();
         assert_eq!(row.amount_refunded.0, refunded, "{}", row.id);
-        assert_eq!(
-            row.kind == PaymentKind::Refund,
-            row.refunded_payment_id.is_some(),
-            "{}",
-            row.id
-        );
+        assert_eq!(row.kind == PaymentKind::Refund, row.refunded_payment_id.is_some(), "{}", row.id);
     }
     let created: Vec<_> = rows().map(|row| row.created_at).collect();
     assert!(created.is_sorted(), "{}", invoice.id);
@@ -165,20 +145,11 @@ fn assert_state(invoice: &invoice::Model) {
     let is = |wanted| status == wanted;
     assert_eq!(is(InvoiceStatus::Paid), invoice.paid_at.is_some(), "{}", invoice.id);
     assert_eq!(is(InvoiceStatus::Void), invoice.voided_at.is_some(), "{}", invoice.id);
-    assert_eq!(
-        is(InvoiceStatus::Draft),
-        invoice.finalized_at.is_none(),
-        "{}",
-        invoice.id
-    );
+    assert_eq!(is(InvoiceStatus::Draft), invoice.finalized_at.is_none(), "{}", invoice.id);
     assert_eq!(is(InvoiceStatus::Draft), invoice.number.is_none(), "{}", invoice.id);
     let written_off = invoice.uncollectible_at.is_some();
     assert!(!is(InvoiceStatus::Uncollectible) || written_off, "{}", invoice.id);
-    assert!(
-        invoice.paid_at.is_none() || invoice.voided_at.is_none(),
-        "{}",
-        invoice.id
-    );
+    assert!(invoice.paid_at.is_none() || invoice.voided_at.is_none(), "{}", invoice.id);
     for later in [invoice.paid_at, invoice.voided_at, invoice.uncollectible_at] {
         assert!(later.is_none() || invoice.finalized_at <= later, "{}", invoice.id);
     }
@@ -258,15 +229,9 @@ fn histories_lead_to_the_present_state() {
 #[test]
 fn the_named_invoices_have_their_ids() {
     let world = world();
-    let named: Vec<_> = world
-        .invoices
-        .iter()
-        .filter(|entry| entry.character.is_some())
-        .collect();
+    let named: Vec<_> = world.invoices.iter().filter(|entry| entry.character.is_some()).collect();
     assert_eq!(named.len(), CHARACTERS.len());
-    let found: Vec<_> = CHARACTERS
-        .map(|(name, _)| (name, character(&world, name).bill.invoice.id.as_str()))
-        .to_vec();
+    let found: Vec<_> = CHARACTERS.map(|(name, _)| (name, character(&world, name).bill.invoice.id.as_str())).to_vec();
     assert_eq!(found, CHARACTERS);
 }
 
@@ -283,24 +248,14 @@ fn ids_are_unique_and_shared_rows_are_equal() {
         bill.lines.iter().for_each(|line| own(&mut seen, line.row.id.as_str()));
         let parts = bill.lines.iter().flat_map(|line| &line.sub_lines);
         parts.for_each(|part| own(&mut seen, part.id.as_str()));
-        let cuts = bill
-            .lines
-            .iter()
-            .flat_map(|line| &line.discounts)
-            .chain(&bill.discounts);
+        let cuts = bill.lines.iter().flat_map(|line| &line.discounts).chain(&bill.discounts);
         cuts.for_each(|discount| own(&mut seen, discount.id.as_str()));
         bill.taxes.iter().for_each(|tax| own(&mut seen, tax.id.as_str()));
-        bill.changes
-            .iter()
-            .for_each(|change| own(&mut seen, change.id.as_str()));
-        bill.payments
-            .iter()
-            .for_each(|payment| own(&mut seen, payment.row.id.as_str()));
+        bill.changes.iter().for_each(|change| own(&mut seen, change.id.as_str()));
+        bill.payments.iter().for_each(|payment| own(&mut seen, payment.row.id.as_str()));
         entry.events.iter().for_each(|event| own(&mut seen, event.id.as_str()));
         for product in &bill.products {
-            let first = shared
-                .entry(product.id.0.clone())
-                .or_insert_with(|| format!("{product:?}"));
+            let first = shared.entry(product.id.0.clone()).or_insert_with(|| format!("{product:?}"));
             assert_eq!(*first, format!("{product:?}"));
         }
         for price in &bill.prices {
@@ -311,26 +266,11 @@ fn ids_are_unique_and_shared_rows_are_equal() {
             assert!(world.subscriptions.contains(subscription));
         }
     }
-    world
-        .rentals
-        .iter()
-        .for_each(|rental| own(&mut seen, rental.id.as_str()));
-    world
-        .customers
-        .iter()
-        .for_each(|customer| own(&mut seen, customer.id.as_str()));
-    world
-        .payment_methods
-        .iter()
-        .for_each(|method| own(&mut seen, method.id.as_str()));
-    world
-        .subscriptions
-        .iter()
-        .for_each(|subscription| own(&mut seen, subscription.id.as_str()));
-    world
-        .tenants
-        .iter()
-        .for_each(|tenant| own(&mut seen, tenant.id.as_str()));
+    world.rentals.iter().for_each(|rental| own(&mut seen, rental.id.as_str()));
+    world.customers.iter().for_each(|customer| own(&mut seen, customer.id.as_str()));
+    world.payment_methods.iter().for_each(|method| own(&mut seen, method.id.as_str()));
+    world.subscriptions.iter().for_each(|subscription| own(&mut seen, subscription.id.as_str()));
+    world.tenants.iter().for_each(|tenant| own(&mut seen, tenant.id.as_str()));
     assert!(seen.iter().all(|id| id.len() <= 64));
 }
 
@@ -345,10 +285,7 @@ fn what_must_be_unique_within_a_tenant_is() {
         assert!(legacy_number >= 1_000_000_000);
         once("legacy number", &legacy_number.to_string());
         bill.invoice.number.iter().for_each(|number| once("number", number));
-        let mirror = bill
-            .upstream
-            .as_ref()
-            .and_then(|mirror| mirror.stripe_invoice_id.as_ref());
+        let mirror = bill.upstream.as_ref().and_then(|mirror| mirror.stripe_invoice_id.as_ref());
         if let Some(id) = mirror {
             once("stripe invoice", id);
         }
@@ -358,11 +295,7 @@ fn what_must_be_unique_within_a_tenant_is() {
             }
         }
     }
-    let numbers: Vec<_> = world
-        .invoices
-        .iter()
-        .filter_map(|entry| entry.bill.invoice.number.as_deref())
-        .collect();
+    let numbers: Vec<_> = world.invoices.iter().filter_map(|entry| entry.bill.invoice.number.as_deref()).collect();
     assert!(numbers.contains(&"GRID-2026-0042"), "{numbers:?}");
     assert!(numbers.contains(&"NF-2026-0001"), "{numbers:?}");
 }
@@ -376,10 +309,7 @@ fn references_lead_to_rows_of_the_same_tenant_and_customer() {
     for bill in world.invoices.iter().map(|entry| &entry.bill) {
         let invoice = &bill.invoice;
         let customer = customers[&invoice.customer_id];
-        assert_eq!(
-            (&customer.tenant_id, customer.currency.as_ref()),
-            (&invoice.tenant_id, Some(&invoice.currency))
-        );
+        assert_eq!((&customer.tenant_id, customer.currency.as_ref()), (&invoice.tenant_id, Some(&invoice.currency)));
         assert!(customer.created_at <= invoice.created_at, "{}", invoice.id);
         if let Some(id) = &invoice.rental_id {
             assert_eq!(rentals[id].customer_id, invoice.customer_id);
@@ -387,11 +317,7 @@ fn references_lead_to_rows_of_the_same_tenant_and_customer() {
         for row in bill.lines.iter().map(|line| &line.row) {
             if let Some(id) = &row.rental_id {
                 assert_eq!(rentals[id].customer_id, invoice.customer_id);
-                assert!(
-                    rentals[id].started_at <= row.period_start.unwrap(),
-                    "{}",
-                    row.description
-                );
+                assert!(rentals[id].started_at <= row.period_start.unwrap(), "{}", row.description);
                 let end = rentals[id].stopped_at.unwrap_or(world.now);
                 assert!(row.period_end.unwrap() <= end, "{}", row.description);
             }
@@ -414,26 +340,15 @@ fn links_lead_to_allowed_hosts_and_were_read_before_now() {
         let mut links = Vec::new();
         if let Some(mirror) = &bill.upstream {
             links.extend([&mirror.hosted_invoice_url, &mirror.invoice_pdf_url, &mirror.receipt_url]);
-            for read_at in [mirror.links_fetched_at, mirror.receipt_fetched_at]
-                .into_iter()
-                .flatten()
-            {
-                assert!(
-                    read_at < world.now && Some(read_at) >= bill.invoice.finalized_at,
-                    "{}",
-                    bill.invoice.id
-                );
+            for read_at in [mirror.links_fetched_at, mirror.receipt_fetched_at].into_iter().flatten() {
+                assert!(read_at < world.now && Some(read_at) >= bill.invoice.finalized_at, "{}", bill.invoice.id);
             }
         }
         links.extend(bill.payments.iter().map(|payment| &payment.row.receipt_url));
         for link in links.into_iter().flatten() {
             assert!(hosts.allow(link), "{link}");
         }
-        for action in bill
-            .payments
-            .iter()
-            .filter_map(|payment| payment.row.next_action.as_ref())
-        {
+        for action in bill.payments.iter().filter_map(|payment| payment.row.next_action.as_ref()) {
             assert!(hosts.allow(action["redirect_url"].as_str().unwrap()));
         }
     }
@@ -449,11 +364,7 @@ fn nothing_happens_before_the_company_or_after_now() {
         entry.events.iter().for_each(|event| within(event.occurred_at));
         let rows = entry.bill.lines.iter().map(|line| &line.row);
         rows.filter_map(|row| row.period_start).for_each(within);
-        entry
-            .bill
-            .payments
-            .iter()
-            .for_each(|payment| within(payment.row.updated_at));
+        entry.bill.payments.iter().for_each(|payment| within(payment.row.updated_at));
     }
     world.rentals.iter().for_each(|row| within(row.updated_at));
     world.customers.iter().for_each(|row| within(row.created_at));
@@ -484,15 +395,10 @@ fn declined_topup_is_document_a() {
     let world = world();
     let bill = &character(&world, "declined-topup").bill;
     let invoice = &bill.invoice;
-    assert_eq!(
-        (invoice.amount_due, &invoice.currency),
-        (Minor(10_000), &CurrencyCode("USD".into()))
-    );
+    assert_eq!((invoice.amount_due, &invoice.currency), (Minor(10_000), &CurrencyCode("USD".into())));
     assert_eq!(invoice.created_at.utc().to_rfc3339(), "2026-06-07T04:14:22+00:00");
     assert_eq!(invoice.due_at.unwrap().utc().to_rfc3339(), "2026-06-14T04:14:22+00:00");
-    let [line] = bill.lines.as_slice() else {
-        panic!("one line")
-    };
+    let [line] = bill.lines.as_slice() else { panic!("one line") };
     assert_eq!(line.row.description, "Auto-topup of $100.00 (card declined)");
     assert!(invoice.rental_id.is_none() && bill.payments.is_empty());
 }
@@ -502,22 +408,15 @@ fn overage_week_has_every_relation() {
     let world = world();
     let bill = &character(&world, "overage-week").bill;
     assert_eq!(bill.lines.len(), 14);
-    assert!(
-        bill.lines
-            .iter()
-            .all(|line| !line.sub_lines.is_empty() && line.row.period_end.is_some())
-    );
+    assert!(bill.lines.iter().all(|line| !line.sub_lines.is_empty() && line.row.period_end.is_some()));
     let mut lines: BTreeMap<_, usize> = BTreeMap::new();
     for line in &bill.lines {
         *lines.entry(line.row.rental_id.clone()).or_default() += 1;
     }
     assert_eq!(lines.remove(&bill.invoice.rental_id), Some(10));
     assert_eq!(lines.into_values().collect::<Vec<_>>(), [4]);
-    let rental: &rental::Model = world
-        .rentals
-        .iter()
-        .find(|row| Some(&row.id) == bill.invoice.rental_id.as_ref())
-        .unwrap();
+    let rental: &rental::Model =
+        world.rentals.iter().find(|row| Some(&row.id) == bill.invoice.rental_id.as_ref()).unwrap();
     assert_eq!((rental.gpu_family.as_str(), rental.gpu_count), ("h100-80gb", 8));
     assert_eq!(rental.price_per_hour, Minor(2_240));
     let seconds: i64 = bill
@@ -536,17 +435,8 @@ fn overage_week_has_every_relation() {
 fn the_other_characters_show_what_they_are_named_for() {
     let world = world();
     let bill = |name| &character(&world, name).bill;
-    let statuses = |name| {
-        bill(name)
-            .payments
-            .iter()
-            .map(|payment| payment.row.status)
-            .collect::<Vec<_>>()
-    };
-    assert_eq!(
-        statuses("three-attempts"),
-        [PaymentStatus::Failed, PaymentStatus::Failed, PaymentStatus::Succeeded]
-    );
+    let statuses = |name| bill(name).payments.iter().map(|payment| payment.row.status).collect::<Vec<_>>();
+    assert_eq!(statuses("three-attempts"), [PaymentStatus::Failed, PaymentStatus::Failed, PaymentStatus::Succeeded]);
     assert_eq!(statuses("sca-required"), [PaymentStatus::RequiresAction]);
     assert_eq!(statuses("bank-debit-processing"), [PaymentStatus::Pending]);
     assert_eq!(statuses("refunded-twice"), [PaymentStatus::Succeeded; 3]);
@@ -560,19 +450,13 @@ fn the_other_characters_show_what_they_are_named_for() {
     for (name, currency) in [("yen", "JPY"), ("dinar", "KWD"), ("two-taxes", "CAD")] {
         assert_eq!(bill(name).invoice.currency.0, currency);
     }
-    assert_eq!(
-        bill("reverse-charge").taxes[0].exemption,
-        Some(entity::TaxExemption::ReverseCharge)
-    );
+    assert_eq!(bill("reverse-charge").taxes[0].exemption, Some(entity::TaxExemption::ReverseCharge));
     let rates: Vec<_> = bill("two-taxes").taxes.iter().map(|tax| tax.rate.0.as_str()).collect();
     assert_eq!(rates, ["5", "9.975"]);
     assert_eq!(bill("whale").lines.len(), 1_000);
     assert!(bill("empty-draft").lines.is_empty());
     let drifted = bill("drifted");
-    assert_ne!(
-        drifted.upstream.as_ref().unwrap().upstream_amount_due,
-        Some(drifted.invoice.amount_due)
-    );
+    assert_ne!(drifted.upstream.as_ref().unwrap().upstream_amount_due, Some(drifted.invoice.amount_due));
     assert_ne!(bill("other-tenant").invoice.tenant_id, half.tenant_id);
 }
 
@@ -580,16 +464,12 @@ fn the_other_characters_show_what_they_are_named_for() {
 fn rare_parts_of_a_bill_occur() {
     let world = world();
     let has = |what: fn(&Bill) -> bool| world.invoices.iter().any(|entry| what(&entry.bill));
-    assert!(has(
-        |bill| !bill.discounts.is_empty() && bill.lines.iter().any(|line| !line.discounts.is_empty())
-    ));
+    assert!(has(|bill| !bill.discounts.is_empty() && bill.lines.iter().any(|line| !line.discounts.is_empty())));
     assert!(has(|bill| bill.invoice.applied_credits.0 > 0));
     assert!(has(|bill| bill.invoice.balance_applied.is_some()));
     assert!(has(|bill| bill.invoice.last_finalization_error.is_some()));
     assert!(has(|bill| bill.invoice.paid_out_of_band));
-    assert!(has(
-        |bill| !bill.changes.is_empty() && bill.lines.iter().any(|line| line.row.is_proration)
-    ));
+    assert!(has(|bill| !bill.changes.is_empty() && bill.lines.iter().any(|line| line.row.is_proration)));
     let reserved = world
         .invoices
         .iter()
@@ -598,10 +478,7 @@ fn rare_parts_of_a_bill_occur() {
     for status in [RentalStatus::Running, RentalStatus::Stopped, RentalStatus::Failed] {
         assert!(world.rentals.iter().any(|row| row.status == status), "{status:?}");
     }
-    let first = world
-        .invoices
-        .iter()
-        .filter(|entry| entry.bill.invoice.tenant_id == world.tenants[0].id);
+    let first = world.invoices.iter().filter(|entry| entry.bill.invoice.tenant_id == world.tenants[0].id);
     let statuses: BTreeSet<_> = first.clone().map(|entry| entry.bill.invoice.status).collect();
     assert_eq!((first.count(), statuses.len()), (64, 5));
 }
@@ -613,18 +490,11 @@ fn principals_are_cut_as_they_are_described() {
     let named = |name| all.iter().find(|principal| principal.name == name).unwrap();
     let own = named("customer").customers.as_deref();
     for bill in ["declined-topup", "overage-week"] {
-        assert_eq!(
-            own,
-            Some([character(&world, bill).bill.invoice.customer_id.clone()].as_slice())
-        );
+        assert_eq!(own, Some([character(&world, bill).bill.invoice.customer_id.clone()].as_slice()));
     }
     assert_eq!(named("customer").kind, PrincipalKind::Customer);
     assert_eq!(named("merchant").scopes.iter().count(), Scope::ALL.len());
-    let written = named("partner")
-        .scopes
-        .iter()
-        .filter(|scope| !scope.name().ends_with(":read"))
-        .count();
+    let written = named("partner").scopes.iter().filter(|scope| !scope.name().ends_with(":read")).count();
     assert_eq!((written, named("partner").scopes.iter().count()), (0, 11));
     assert!(!named("partner_without_payments").scopes.has(Scope::PaymentsRead));
     assert!(!named("partner_without_links").scopes.has(Scope::InvoicesLinksRead));
@@ -634,10 +504,6 @@ fn principals_are_cut_as_they_are_described() {
     assert!(all.iter().all(|principal| principal.description.ends_with('.')));
     for target in import_targets() {
         assert_eq!(target.tenant, world.tenants[0].id);
-        assert!(
-            target
-                .customer
-                .is_none_or(|id| world.customers.iter().any(|row| row.id == id))
-        );
+        assert!(target.customer.is_none_or(|id| world.customers.iter().any(|row| row.id == id)));
     }
 }

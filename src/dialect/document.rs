@@ -85,15 +85,9 @@ fn number_json(text: String) -> Json {
 /// [`DialectError`] for everything named at the head of this file.
 pub(super) fn parse(text: &str) -> Result<Document, DialectError> {
     let raw: &RawValue = read(text, Path::Root)?;
-    let mut parser = Parser {
-        text,
-        credentials: Vec::new(),
-    };
+    let mut parser = Parser { text, credentials: Vec::new() };
     let root = parser.value(raw.get(), Path::Root, 1)?;
-    Ok(Document {
-        root,
-        credentials: parser.credentials,
-    })
+    Ok(Document { root, credentials: parser.credentials })
 }
 
 /// The way from the root to a value; written out only when it is needed.
@@ -125,10 +119,7 @@ impl Parser<'_> {
     fn value(&mut self, raw: &str, path: Path<'_>, depth: usize) -> Result<Value, DialectError> {
         let nested = raw.starts_with(['{', '[']);
         if nested && depth > DEPTH_MAX {
-            return Err(DialectError::TooDeep {
-                path: path.to_string(),
-                max: DEPTH_MAX,
-            });
+            return Err(DialectError::TooDeep { path: path.to_string(), max: DEPTH_MAX });
         }
         match raw.as_bytes().first() {
             Some(b'{') => self.object(raw, path, depth),
@@ -158,10 +149,7 @@ impl Parser<'_> {
             let path = Path::Key(&path, key);
             let entry = entry.get();
             if !known.insert(key) {
-                return Err(DialectError::Duplicate {
-                    path: path.to_string(),
-                    found: "the key".to_owned(),
-                });
+                return Err(DialectError::Duplicate { path: path.to_string(), found: "the key".to_owned() });
             }
             if key.contains('\0') {
                 return Err(nul(path));
@@ -178,10 +166,7 @@ impl Parser<'_> {
     fn note_credential(&mut self, raw: &str, path: Path<'_>) {
         // Every part is a slice of the text itself, so the distance of the two is the position.
         let start = raw.as_ptr().addr().saturating_sub(self.text.as_ptr().addr());
-        self.credentials.push(Credential {
-            path: path.to_string(),
-            span: start..start.saturating_add(raw.len()),
-        });
+        self.credentials.push(Credential { path: path.to_string(), span: start..start.saturating_add(raw.len()) });
     }
 }
 
@@ -193,10 +178,9 @@ fn number(raw: &str, path: Path<'_>) -> Result<Value, DialectError> {
             found: quoted(raw),
             reason: "numbers have at most 38 digits",
         }),
-        Err(DecimalError::Malformed) => Err(DialectError::NotJson {
-            path: path.to_string(),
-            reason: "not a number".to_owned(),
-        }),
+        Err(DecimalError::Malformed) => {
+            Err(DialectError::NotJson { path: path.to_string(), reason: "not a number".to_owned() })
+        }
     }
 }
 
@@ -216,10 +200,7 @@ fn read<'t, T: Deserialize<'t>>(text: &'t str, path: Path<'_>) -> Result<T, Dial
             Path::Root => reason.as_str(),
             _ => reason.split(" at line").next().unwrap_or_default(),
         };
-        DialectError::NotJson {
-            path: path.to_string(),
-            reason: quoted(reason),
-        }
+        DialectError::NotJson { path: path.to_string(), reason: quoted(reason) }
     })
 }
 
@@ -265,10 +246,7 @@ mod tests {
         let keys: Vec<&str> = fields.iter().map(|(key, _)| key.as_str()).collect();
         assert_eq!(keys, ["b", "a", "c"]);
         assert_eq!(fields[0].1, Value::Number("1.50".to_owned()));
-        assert_eq!(
-            fields[1].1,
-            Value::List(vec![Value::Null, Value::Bool(true), Value::Text("xé".to_owned())])
-        );
+        assert_eq!(fields[1].1, Value::List(vec![Value::Null, Value::Bool(true), Value::Text("xé".to_owned())]));
         assert_eq!(fields[2].1, Value::Number("1e2".to_owned()));
     }
 
@@ -290,10 +268,7 @@ mod tests {
             ("{\"a\":{\"b\":1,\"b\":2}}", "a.b: the key occurs twice"),
             ("{\"a\":[0,\"\\u0000\"]}", "a[1]: contains a NUL character"),
             ("{\"a\":{\"x\\u0000\":1}}", "a.x\u{fffd}: contains a NUL character"),
-            (
-                "{\"a\":[1e400]}",
-                "a[0]: 1e400 does not fit: numbers have at most 38 digits",
-            ),
+            ("{\"a\":[1e400]}", "a[0]: 1e400 does not fit: numbers have at most 38 digits"),
             ("{\"a\":\"\\ud800\"}", "a: not JSON: unexpected end of hex escape"),
         ];
         for (text, wanted) in cases {
@@ -308,10 +283,7 @@ mod tests {
         let error = parse(&nested(DEPTH_MAX + 1)).unwrap_err();
         assert!(matches!(error, DialectError::TooDeep { max: 20, .. }), "{error}");
         assert_eq!(error.path(), format!("${}", "[0]".repeat(20)));
-        assert!(matches!(
-            parse(&nested(500_000)).unwrap_err(),
-            DialectError::TooDeep { .. }
-        ));
+        assert!(matches!(parse(&nested(500_000)).unwrap_err(), DialectError::TooDeep { .. }));
         assert!(parse(&"[".repeat(1_000_000)).is_err());
     }
 
@@ -321,15 +293,8 @@ mod tests {
         let document = parse(text).unwrap();
         let paths: Vec<&str> = document.credentials.iter().map(|found| found.path.as_str()).collect();
         assert_eq!(paths, ["user.reset_token", "keys[0].api_key"]);
-        assert_eq!(
-            document.root.json(),
-            serde_json::json!({"user": {"name": "x"}, "cvc": null, "keys": [{}]})
-        );
-        let spans: Vec<&str> = document
-            .credentials
-            .iter()
-            .map(|found| &text[found.span.clone()])
-            .collect();
+        assert_eq!(document.root.json(), serde_json::json!({"user": {"name": "x"}, "cvc": null, "keys": [{}]}));
+        let spans: Vec<&str> = document.credentials.iter().map(|found| &text[found.span.clone()]).collect();
         assert_eq!(spans, [r#"{"a": "\ud800"}"#, "1"]);
     }
 }

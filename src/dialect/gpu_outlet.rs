@@ -34,29 +34,14 @@ pub(super) fn import(mut root: Reader, context: &ImportContext<'_>) -> Read<Draf
     let created_at = created(&mut root, "createdAt", context)?;
     let mut row = head(&mut root, context, created_at)?;
     let lines = root.rows("lineItems", |line| read_line(line, row.billing_reason))?;
-    refuse_duplicates(
-        "lineItems",
-        "id",
-        lines.iter().map(|line| line.row.external_id.as_ref()),
-    )?;
+    refuse_duplicates("lineItems", "id", lines.iter().map(|line| line.row.external_id.as_ref()))?;
     row.subtotal = sum("lineItems", lines.iter().map(|line| line.row.amount))?;
     let statement = read_amount(&mut root, &mut row)?;
     let upstream = read_upstream(&mut root, context, created_at)?;
-    let mut bill = Bill {
-        invoice: row,
-        lines,
-        upstream,
-        ..Default::default()
-    };
+    let mut bill = Bill { invoice: row, lines, upstream, ..Default::default() };
     root.add_issues(integrity::check(&bill, &statement));
     bill.invoice.external_attributes = root.leftover();
-    Ok(Draft {
-        bill,
-        external_id,
-        customer_external_id: None,
-        updated_at: None,
-        issues: root.into_issues(),
-    })
+    Ok(Draft { bill, external_id, customer_external_id: None, updated_at: None, issues: root.into_issues() })
 }
 
 fn head(root: &mut Reader, context: &ImportContext<'_>, created_at: Instant) -> Read<invoice::Model> {
@@ -121,22 +106,14 @@ fn read_line(line: &mut Reader, reason: BillingReason) -> Read<BillLine> {
         external_attributes: line.leftover(),
         ..Default::default()
     };
-    Ok(BillLine {
-        row,
-        ..Default::default()
-    })
+    Ok(BillLine { row, ..Default::default() })
 }
 
 /// `amountCents` is all that is owed, and stays so once it is paid.
 fn read_amount(root: &mut Reader, row: &mut invoice::Model) -> Read<Statement> {
     let stated = root.positive_amount("amountCents", Unit::Minor)?;
     if stated.is_none() {
-        root.issue(
-            code::AMOUNT_UNKNOWN,
-            "amountCents",
-            None,
-            Some(&row.subtotal.0.to_string()),
-        );
+        root.issue(code::AMOUNT_UNKNOWN, "amountCents", None, Some(&row.subtotal.0.to_string()));
     }
     let amount = stated.unwrap_or(row.subtotal.max(Minor(0)));
     row.total = amount;
@@ -145,10 +122,7 @@ fn read_amount(root: &mut Reader, row: &mut invoice::Model) -> Read<Statement> {
         InvoiceStatus::Paid => amount,
         _ => Minor(0),
     };
-    Ok(Statement {
-        total: root.stated("amountCents", stated),
-        ..Default::default()
-    })
+    Ok(Statement { total: root.stated("amountCents", stated), ..Default::default() })
 }
 
 /// The mirror at Stripe. The moment of creation is the earliest at which a link can have been read.
@@ -240,10 +214,7 @@ mod tests {
 
     #[test]
     fn lines_that_do_not_add_up_are_an_issue() {
-        let text = changed(
-            SAMPLE,
-            &[("\"amountCents\": 10000,\n  \"c", "\"amountCents\": 9000,\n  \"c")],
-        );
+        let text = changed(SAMPLE, &[("\"amountCents\": 10000,\n  \"c", "\"amountCents\": 9000,\n  \"c")]);
         let imported = import(System::GpuOutlet, &text).unwrap();
         let wanted = issue(code::TOTAL_MISMATCH, "amountCents", Some("9000"), Some("10000"));
         assert_eq!(imported.issues, [wanted]);
@@ -255,10 +226,7 @@ mod tests {
     fn a_link_to_a_strange_host_is_dropped_and_the_other_kept() {
         let text = changed(SAMPLE, &[("https://invoice.stripe.com/i", "https://evil.example/i")]);
         let imported = import(System::GpuOutlet, &text).unwrap();
-        assert_eq!(
-            imported.issues,
-            [issue(code::UNSAFE_LINK, "hostedInvoiceUrl", None, None)]
-        );
+        assert_eq!(imported.issues, [issue(code::UNSAFE_LINK, "hostedInvoiceUrl", None, None)]);
         let upstream = imported.bill.upstream.unwrap();
         assert_eq!(upstream.hosted_invoice_url, None);
         assert!(upstream.invoice_pdf_url.is_some());
@@ -283,10 +251,7 @@ mod tests {
 
     #[test]
     fn an_overage_names_its_rental_on_invoice_and_line() {
-        let edits = [
-            ("topup_failed", "overage"),
-            ("\"rentalId\": null", "\"rentalId\": \"rent_1\""),
-        ];
+        let edits = [("topup_failed", "overage"), ("\"rentalId\": null", "\"rentalId\": \"rent_1\"")];
         let bill = import(System::GpuOutlet, &changed(SAMPLE, &edits)).unwrap().bill;
         assert_eq!(bill.invoice.rental_id, Some(RentalId("rent_1".to_owned())));
         assert_eq!(bill.invoice.origin_kind, OriginKind::Rental);
@@ -300,30 +265,21 @@ mod tests {
         let edited = |from, to| refused(&changed(SAMPLE, &[(from, to)]));
         assert_eq!(refused("{}"), "id: required, but absent");
         assert_eq!(refused(r#"{"id": 5}"#), "id: expected an id as text, found a number");
-        assert_eq!(
-            refused(&format!(r#"{{"id": "{}"}}"#, "x".repeat(129))),
-            "id: 129 characters, at most 128 are kept"
-        );
+        assert_eq!(refused(&format!(r#"{{"id": "{}"}}"#, "x".repeat(129))), "id: 129 characters, at most 128 are kept");
         assert_eq!(edited("\"open\"", "true"), "status: expected a text, found a boolean");
         assert_eq!(
             edited("\"amountCents\": 10000,\n  \"c", "\"amountCents\": 1e400,\n  \"c"),
             "amountCents: 1e400 does not fit: numbers have at most 38 digits"
         );
         assert_eq!(
-            edited(
-                "\"amountCents\": 10000,\n      \"r",
-                "\"amountCents\": \"10000\",\n      \"r"
-            ),
+            edited("\"amountCents\": 10000,\n      \"r", "\"amountCents\": \"10000\",\n      \"r"),
             "lineItems[0].amountCents: expected a number, found a text"
         );
         assert_eq!(
             edited("\"lineItems\": [", "\"lineItems\": [[], "),
             "lineItems[0]: expected an object, found a list"
         );
-        assert_eq!(
-            edited("Auto-topup", "Auto\\u0000topup"),
-            "lineItems[0].description: contains a NUL character"
-        );
+        assert_eq!(edited("Auto-topup", "Auto\\u0000topup"), "lineItems[0].description: contains a NUL character");
     }
 
     #[test]
@@ -331,24 +287,15 @@ mod tests {
         let text = |line: &str, count| format!(r#"{{"id": "x", "lineItems": [{}]}}"#, vec![line; count].join(","));
         let refused = |text: String| import(System::GpuOutlet, &text).unwrap_err().to_string();
         assert!(import(System::GpuOutlet, &text("{}", 1_000)).is_ok());
-        assert_eq!(
-            refused(text("{}", 1_001)),
-            "lineItems: 1001 entries, at most 1000 are read"
-        );
-        assert_eq!(
-            refused(text(r#"{"id": "li_1"}"#, 2)),
-            "lineItems[1].id: li_1 occurs twice"
-        );
+        assert_eq!(refused(text("{}", 1_001)), "lineItems: 1001 entries, at most 1000 are read");
+        assert_eq!(refused(text(r#"{"id": "li_1"}"#, 2)), "lineItems[1].id: li_1 occurs twice");
     }
 
     #[test]
     fn dates_that_cannot_be_read_are_null_with_an_issue_and_kept() {
         let text = changed(SAMPLE, &[("\"2026-06-14T04:14:22Z\"", "\"soon\"")]);
         let imported = import(System::GpuOutlet, &text).unwrap();
-        assert_eq!(
-            imported.issues,
-            [issue(code::UNREADABLE_DATE, "dueAt", Some("soon"), None)]
-        );
+        assert_eq!(imported.issues, [issue(code::UNREADABLE_DATE, "dueAt", Some("soon"), None)]);
         let row = imported.bill.invoice;
         assert_eq!((row.due_at, row.due_date), (None, None));
         assert_eq!(row.external_attributes, json!({"$raw": {"dueAt": "soon"}}));

@@ -41,11 +41,8 @@ const STATUSES: [(&str, InvoiceStatus); 9] = [
 /// The word that says that what was paid went back.
 const REFUNDED: &str = "refunded";
 
-const CLIENT_STATUSES: [(&str, CustomerStatus); 3] = [
-    ("Active", CustomerStatus::Active),
-    ("Inactive", CustomerStatus::Inactive),
-    ("Closed", CustomerStatus::Closed),
-];
+const CLIENT_STATUSES: [(&str, CustomerStatus); 3] =
+    [("Active", CustomerStatus::Active), ("Inactive", CustomerStatus::Inactive), ("Closed", CustomerStatus::Closed)];
 
 const TAX_MODES: [(&str, TaxMode); 2] = [("exclusive", TaxMode::Exclusive), ("inclusive", TaxMode::Inclusive)];
 
@@ -134,16 +131,8 @@ fn read_invoice<'a>(reader: &mut Reader, context: &'a ImportContext<'a>) -> Read
     let external_id = reader.required_id("id")?;
     let currency = read_currency(reader, context)?;
     let digits = money::exponent(&currency);
-    let frame = Frame {
-        context,
-        external_id,
-        unit: Unit::Major(digits),
-        currency,
-    };
-    let mut bill = Bill {
-        invoice: head(reader, &frame)?,
-        ..Default::default()
-    };
+    let frame = Frame { context, external_id, unit: Unit::Major(digits), currency };
+    let mut bill = Bill { invoice: head(reader, &frame)?, ..Default::default() };
     read_order(reader, &mut bill.invoice)?;
     let client_id = reference(reader, "client_id")?;
     let copy = read_metadata(reader, &frame, &mut bill.invoice)?;
@@ -152,11 +141,7 @@ fn read_invoice<'a>(reader: &mut Reader, context: &'a ImportContext<'a>) -> Read
     bill.customer = read_customer(reader, &frame, client_id, copy.as_ref(), &bill.invoice)?;
     bill.snapshot = copy;
     bill.taxes = read_tax_map(reader, frame.unit)?;
-    let statement = Statement {
-        digits,
-        line_amounts,
-        ..read_amounts(reader, &mut bill, frame.unit)?
-    };
+    let statement = Statement { digits, line_amounts, ..read_amounts(reader, &mut bill, frame.unit)? };
     bill.invoice.external_attributes = reader.leftover();
     Ok(Stated { frame, bill, statement })
 }
@@ -177,10 +162,7 @@ fn listed_currency(reader: &mut Reader, context: &ImportContext<'_>) -> Read<Opt
     let Some(id) = reader.id("currency_id")? else {
         return Ok(None);
     };
-    let currency = context
-        .currency_ids
-        .get(&id)
-        .or((id == NOTHING).then_some(context.currency));
+    let currency = context.currency_ids.get(&id).or((id == NOTHING).then_some(context.currency));
     if currency.is_none() {
         let expected = Some(context.currency.0.as_str());
         reader.issue(code::CURRENCY_UNKNOWN, "currency_id", Some(&id), expected);
@@ -337,11 +319,8 @@ fn read_discounts(reader: &mut Reader) -> Read<Vec<discount::Model>> {
     if !texts.is_empty() {
         reader.keep("discounts", texts.iter().cloned().map(Json::String).collect());
     }
-    let rows = texts.into_iter().map(|name| discount::Model {
-        kind: DiscountKind::Unknown,
-        name,
-        ..Default::default()
-    });
+    let rows =
+        texts.into_iter().map(|name| discount::Model { kind: DiscountKind::Unknown, name, ..Default::default() });
     Ok(rows.collect())
 }
 
@@ -356,11 +335,7 @@ fn read_lines(reader: &mut Reader, frame: &Frame<'_>, bill: &mut Bill) -> Read<V
         Ok(line)
     })?;
     let place = reader.path("items");
-    refuse_duplicates(
-        &place,
-        "id",
-        lines.iter().map(|(line, _)| line.row.external_id.as_ref()),
-    )?;
+    refuse_duplicates(&place, "id", lines.iter().map(|(line, _)| line.row.external_id.as_ref()))?;
     let (lines, amounts) = lines.into_iter().unzip();
     bill.lines = lines;
     Ok(amounts)
@@ -399,10 +374,7 @@ fn read_line(item: &mut Reader, frame: &Frame<'_>, position: i32) -> Read<(BillL
     keep_position(item, position)?;
     row.external_attributes = item.leftover();
     let stated = item.stated("linetotal", amount);
-    let line = BillLine {
-        row,
-        ..Default::default()
-    };
+    let line = BillLine { row, ..Default::default() };
     Ok((line, stated))
 }
 
@@ -439,10 +411,7 @@ fn rate(item: &Reader, row: &mut line_item::Model, amount: Option<Minor>, curren
 /// Lines are numbered as they stand; another number stays beside it.
 fn keep_position(item: &mut Reader, position: i32) -> Read<()> {
     let stated = item.peek("position");
-    if item
-        .integer("position", Written::Either)?
-        .is_some_and(|number| number != position)
-    {
+    if item.integer("position", Written::Either)?.is_some_and(|number| number != position) {
         item.keep_raw("position", stated.unwrap_or_default());
     }
     Ok(())
@@ -502,10 +471,7 @@ fn read_client(client: &mut Reader, frame: &Frame<'_>) -> Read<customer_snapshot
 
 /// The company, else first and last name, else the id.
 fn client_name(row: &customer_snapshot::Model) -> String {
-    let person: Vec<&str> = [&row.first_name, &row.last_name]
-        .into_iter()
-        .filter_map(|name| name.as_deref())
-        .collect();
+    let person: Vec<&str> = [&row.first_name, &row.last_name].into_iter().filter_map(|name| name.as_deref()).collect();
     let person = Some(person.join(" ")).filter(|name| !name.is_empty());
     let name = row.company_name.clone().or(person);
     name.or_else(|| row.customer_external_id.clone()).unwrap_or_default()
@@ -537,9 +503,7 @@ fn read_customer(
     };
     let known = live.or_else(|| copy.map(without_attributes)).unwrap_or_default();
     let mut row = customer_of(known);
-    row.name = Some(row.name)
-        .filter(|name| !name.is_empty())
-        .unwrap_or_else(|| external_id.clone());
+    row.name = Some(row.name).filter(|name| !name.is_empty()).unwrap_or_else(|| external_id.clone());
     row.external_id = Some(external_id);
     row.livemode = frame.context.livemode;
     row.created_at = row.source_created_on.map_or(invoice.created_at, midnight);
@@ -549,10 +513,7 @@ fn read_customer(
 
 /// The attributes of the copy, `$raw` among them, belong to the copy alone.
 fn without_attributes(copy: &customer_snapshot::Model) -> customer_snapshot::Model {
-    customer_snapshot::Model {
-        external_attributes: Json::Null,
-        ..copy.clone()
-    }
+    customer_snapshot::Model { external_attributes: Json::Null, ..copy.clone() }
 }
 
 fn customer_of(client: customer_snapshot::Model) -> customer::Model {
@@ -599,15 +560,9 @@ fn read_tax_map(reader: &mut Reader, unit: Unit) -> Read<Vec<tax::Model>> {
     let rows = reader.within("taxes", |map| {
         let keys = map.keys();
         if keys.len() > LINES_MAX {
-            return Err(DialectError::TooManyLines {
-                path: place,
-                count: keys.len(),
-                max: LINES_MAX,
-            });
+            return Err(DialectError::TooManyLines { path: place, count: keys.len(), max: LINES_MAX });
         }
-        let rows = keys
-            .iter()
-            .map(|key| map.within(key, |entry| read_tax(entry, key, unit)));
+        let rows = keys.iter().map(|key| map.within(key, |entry| read_tax(entry, key, unit)));
         rows.filter_map(Result::transpose).collect()
     })?;
     Ok(rows.unwrap_or_default())
@@ -666,13 +621,7 @@ fn read_level(
     let raw = [key, rate_key].map(|key| (key, reader.peek(key)));
     let rate = reader.decimal(rate_key, Written::Either)?.unwrap_or_default();
     let amount = reader.amount(key, unit)?;
-    Ok(amount.map(|amount| StatedTax {
-        level,
-        key,
-        rate,
-        amount,
-        raw,
-    }))
+    Ok(amount.map(|amount| StatedTax { level, key, rate, amount, raw }))
 }
 
 /// Compares the tax of a level with the row of its rate, else adds one, unless the rows hold that tax already.
@@ -717,10 +666,7 @@ fn read_amounts(reader: &mut Reader, bill: &mut Bill, unit: Unit) -> Read<Statem
     if due.is_none() && total.is_none() {
         reader.issue(code::AMOUNT_UNKNOWN, "total", None, None);
     }
-    let lines = bill
-        .lines
-        .iter()
-        .map(|line| (line.row.subtotal, line.row.discount_total));
+    let lines = bill.lines.iter().map(|line| (line.row.subtotal, line.row.discount_total));
     let lines = lines.flat_map(|(subtotal, discount)| [subtotal, Minor(-discount.0)]);
     bill.invoice.subtotal = subtotal.unwrap_or(sum(&reader.path("items"), lines)?);
     read_levels(reader, bill, unit)?;
@@ -750,19 +696,11 @@ fn read_levels(reader: &mut Reader, bill: &mut Bill, unit: Unit) -> Read<()> {
     let first = read_level(reader, 1, ("tax", "taxrate"), unit)?;
     let second = read_level(reader, 2, ("tax2", "taxrate2"), unit)?;
     let second = second.filter(|second| !second.is_zero());
-    let stated: Vec<Minor> = [&first, &second]
-        .into_iter()
-        .flatten()
-        .map(|level| level.amount)
-        .collect();
+    let stated: Vec<Minor> = [&first, &second].into_iter().flatten().map(|level| level.amount).collect();
     for level in [&first, &second].into_iter().flatten() {
         merge_level(reader, bill, level, listed, unit);
     }
-    bill.invoice.tax_total = if first.is_some() {
-        sum(&reader.path("tax"), stated)?
-    } else {
-        total(&bill.taxes)?
-    };
+    bill.invoice.tax_total = if first.is_some() { sum(&reader.path("tax"), stated)? } else { total(&bill.taxes)? };
     Ok(())
 }
 
@@ -781,11 +719,7 @@ fn read_payments(data: &mut Reader, frame: &Frame<'_>, bill: &mut Bill) -> Read<
         read_payment(row, frame, &bill.invoice)
     })?;
     let place = data.path("transactions");
-    refuse_duplicates(
-        &place,
-        "id",
-        rows.iter().map(|(payment, _)| payment.row.external_id.as_ref()),
-    )?;
+    refuse_duplicates(&place, "id", rows.iter().map(|(payment, _)| payment.row.external_id.as_ref()))?;
     let (payments, returned): (Vec<BillPayment>, Vec<Option<String>>) = rows.into_iter().unzip();
     bill.payments = payments;
     for (position, of) in returned.into_iter().enumerate() {
@@ -837,11 +771,7 @@ fn read_payment(reader: &mut Reader, frame: &Frame<'_>, invoice: &invoice::Model
     let happened_at = date.unwrap_or(invoice.created_at);
     let row = payment::Model {
         external_id: reader.id("id")?,
-        kind: if is_refund {
-            PaymentKind::Refund
-        } else {
-            PaymentKind::Payment
-        },
+        kind: if is_refund { PaymentKind::Refund } else { PaymentKind::Payment },
         status: PaymentStatus::Succeeded,
         currency: frame.currency.clone(),
         amount_requested: amount,
@@ -859,10 +789,7 @@ fn read_payment(reader: &mut Reader, frame: &Frame<'_>, invoice: &invoice::Model
         external_attributes: reader.leftover(),
         ..Default::default()
     };
-    let payment = BillPayment {
-        row,
-        ..Default::default()
-    };
+    let payment = BillPayment { row, ..Default::default() };
     Ok((payment, of))
 }
 
@@ -903,22 +830,10 @@ fn settle(data: &mut Reader, bill: &mut Bill) -> Read<()> {
         let digits = money::exponent(&row.currency);
         let text = |amount| Decimal::from_minor(amount, digits).text().0;
         let (stated, expected) = (text(row.amount_paid), text(row.amount_due));
-        data.issue(
-            code::AMOUNT_PAID_MISMATCH,
-            "transactions",
-            Some(&stated),
-            Some(&expected),
-        );
+        data.issue(code::AMOUNT_PAID_MISMATCH, "transactions", Some(&stated), Some(&expected));
     }
-    let all_back = row
-        .source_status
-        .as_deref()
-        .is_some_and(|word| word.eq_ignore_ascii_case(REFUNDED));
-    row.amount_refunded = if all_back && refunded.0 == 0 {
-        row.amount_paid
-    } else {
-        refunded
-    };
+    let all_back = row.source_status.as_deref().is_some_and(|word| word.eq_ignore_ascii_case(REFUNDED));
+    row.amount_refunded = if all_back && refunded.0 == 0 { row.amount_paid } else { refunded };
     Ok(())
 }
 
@@ -1060,14 +975,10 @@ mod tests {
             of(code::UNREADABLE_DECIMAL, "taxes.25.tax"),
             of(code::UNREADABLE_DECIMAL, "taxes.25.total"),
         ]);
-        let wanted: Vec<(&str, String)> = wanted
-            .into_iter()
-            .map(|(code, path)| (code, format!("data.invoice.{path}")))
-            .collect();
-        let found: Vec<(&str, String)> = codes(&imported)
-            .into_iter()
-            .map(|(code, path)| (code, path.to_owned()))
-            .collect();
+        let wanted: Vec<(&str, String)> =
+            wanted.into_iter().map(|(code, path)| (code, format!("data.invoice.{path}"))).collect();
+        let found: Vec<(&str, String)> =
+            codes(&imported).into_iter().map(|(code, path)| (code, path.to_owned())).collect();
         assert_eq!(found, wanted);
     }
 
@@ -1087,29 +998,22 @@ mod tests {
         let attributes = &row.external_attributes;
         assert_eq!(attributes["rate2"], json!(0));
         assert_eq!(attributes["currencies"], "string");
-        assert_eq!(
-            (&attributes["flags"], &attributes["sortid"]),
-            (&json!("string"), &json!("string"))
-        );
+        assert_eq!((&attributes["flags"], &attributes["sortid"]), (&json!("string"), &json!("string")));
         assert_eq!(attributes["discounts"], json!(["string"]));
         let raw = &attributes["$raw"];
         assert_eq!(raw["data.invoice.date"], "string");
         assert_eq!(raw["data.invoice.metadata.order_id"], json!(0));
         assert_eq!(raw["data.invoice.taxes.25.tax"], "string");
         assert_eq!(bill.lines[0].row.quantity.0, "1");
-        assert_eq!(
-            bill.lines[0].row.external_attributes["$raw"]["data.invoice.items[0].qty"],
-            "string"
-        );
+        assert_eq!(bill.lines[0].row.external_attributes["$raw"]["data.invoice.items[0].qty"], "string");
         assert_eq!(bill.discounts[0].name, "string");
         let keys: Vec<Option<&str>> = bill.taxes.iter().map(|tax| tax.source_key.as_deref()).collect();
         assert_eq!(keys, [Some("0"), Some("25")]);
         let customer = bill.customer.as_ref().unwrap();
         let copy = bill.snapshot.as_ref().unwrap();
-        for (attributes, status) in [
-            (&customer.external_attributes, Some(customer.status)),
-            (&copy.external_attributes, copy.status),
-        ] {
+        for (attributes, status) in
+            [(&customer.external_attributes, Some(customer.status)), (&copy.external_attributes, copy.status)]
+        {
             assert_eq!(status, Some(CustomerStatus::Unknown));
             assert_eq!(attributes["loginattempts"], "string");
             assert_eq!(attributes["overideduenotices"], json!(true));
@@ -1139,28 +1043,16 @@ mod tests {
         assert_eq!((row.legacy_number, row.status), (Some(47_185), InvoiceStatus::Open));
         assert_eq!(row.currency.0, "SEK");
         assert_eq!((row.subtotal, row.tax_total), (Minor(25_890), Minor(6_473)));
-        assert_eq!(
-            (row.total, row.amount_due, row.amount_paid),
-            (Minor(32_363), Minor(32_363), Minor(0))
-        );
-        assert_eq!(
-            (row.issue_date.to_string().as_str(), row.pay_by_date),
-            ("2026-02-01", None)
-        );
+        assert_eq!((row.total, row.amount_due, row.amount_paid), (Minor(32_363), Minor(32_363), Minor(0)));
+        assert_eq!((row.issue_date.to_string().as_str(), row.pay_by_date), ("2026-02-01", None));
         assert_eq!(row.due_at, Some(at("2026-02-15T23:59:59Z")));
         assert_eq!((row.paid_at, row.paid_number.as_deref()), (None, None));
         assert_eq!(row.proforma_number.as_deref(), Some("P-77"));
-        assert_eq!(
-            (row.invoice_type, row.origin_kind),
-            (InvoiceType::Recurring, OriginKind::Order)
-        );
+        assert_eq!((row.invoice_type, row.origin_kind), (InvoiceType::Recurring, OriginKind::Order));
         assert_eq!(row.collection_method, CollectionMethod::SendInvoice);
         assert_eq!(row.contact_external_id, None);
         let config = row.tax_config.as_ref().unwrap();
-        assert_eq!(
-            (&config["mode"], &config["allow_negative"]),
-            (&json!("EXCLUSIVE"), &json!(true))
-        );
+        assert_eq!((&config["mode"], &config["allow_negative"]), (&json!("EXCLUSIVE"), &json!(true)));
         assert!(row.locked);
         assert_eq!(row.external_attributes["$raw"]["data.invoice.locked"], "0");
         assert_eq!(row.external_attributes["flags"], "32");
@@ -1175,30 +1067,15 @@ mod tests {
         assert_eq!(line.unit_price.as_ref().unwrap().0, "29.95");
         assert_eq!(line.kind, LineItemKind::Recurring);
         let line = &bill.lines[0].row;
-        assert_eq!(
-            (line.origin_kind, line.origin_external_id.as_deref()),
-            (OriginKind::HostingService, Some("10"))
-        );
-        assert_eq!(
-            (line.period_end, line.period_is_date),
-            (Some(at("2026-02-28T00:00:00Z")), true)
-        );
+        assert_eq!((line.origin_kind, line.origin_external_id.as_deref()), (OriginKind::HostingService, Some("10")));
+        assert_eq!((line.period_end, line.period_is_date), (Some(at("2026-02-28T00:00:00Z")), true));
         assert_eq!(line.group_external_id, None);
         assert_eq!(bill.taxes.len(), 1);
         let tax = &bill.taxes[0];
-        assert_eq!(
-            (tax.rate.0.as_str(), tax.tax_amount, tax.level),
-            ("25", Minor(6_473), 1)
-        );
-        assert_eq!(
-            (tax.taxable_amount, tax.gross_amount),
-            (Minor(25_890), Some(Minor(32_363)))
-        );
+        assert_eq!((tax.rate.0.as_str(), tax.tax_amount, tax.level), ("25", Minor(6_473), 1));
+        assert_eq!((tax.taxable_amount, tax.gross_amount), (Minor(25_890), Some(Minor(32_363))));
         let customer = bill.customer.unwrap();
-        assert_eq!(
-            (customer.name.as_str(), customer.status),
-            ("Jane Blå", CustomerStatus::Active)
-        );
+        assert_eq!((customer.name.as_str(), customer.status), ("Jane Blå", CustomerStatus::Active));
         assert_eq!((customer.is_company, customer.parent_external_id), (Some(false), None));
         assert_eq!(customer.created_at, at("2020-05-06T00:00:00Z"));
         assert_eq!(customer.external_attributes["mfamodule"], "7");
@@ -1218,30 +1095,16 @@ mod tests {
 
     #[test]
     fn payments_beside_the_invoice_are_read() {
-        let imported = imported(&paid(json!([
-            payment("5", "300.00", "0.00"),
-            payment("6", "23.63", "0.00"),
-        ])));
+        let imported = imported(&paid(json!([payment("5", "300.00", "0.00"), payment("6", "23.63", "0.00"),])));
         assert_eq!(imported.issues, []);
         assert_eq!(imported.bill.invoice.amount_paid, Minor(32_363));
         let first = &imported.bill.payments[0].row;
-        assert_eq!(
-            (first.kind, first.status),
-            (PaymentKind::Payment, PaymentStatus::Succeeded)
-        );
-        assert_eq!(
-            (first.amount_paid, first.provider_payment_id.as_deref()),
-            (Minor(30_000), Some("pi_5"))
-        );
+        assert_eq!((first.kind, first.status), (PaymentKind::Payment, PaymentStatus::Succeeded));
+        assert_eq!((first.amount_paid, first.provider_payment_id.as_deref()), (Minor(30_000), Some("pi_5")));
         assert_eq!(first.paid_at, Some(at("2026-02-03T10:11:12Z")));
         assert_eq!(first.external_attributes["module"], "22");
         let short = super::tests::imported(&paid(json!([payment("5", "300.00", "0.00")])));
-        let wanted = issue(
-            code::AMOUNT_PAID_MISMATCH,
-            "data.transactions",
-            Some("300"),
-            Some("323.63"),
-        );
+        let wanted = issue(code::AMOUNT_PAID_MISMATCH, "data.transactions", Some("300"), Some("323.63"));
         assert_eq!(short.issues, [wanted]);
     }
 
@@ -1253,17 +1116,11 @@ mod tests {
         assert_eq!(bill.payments[1].row.kind, PaymentKind::Refund);
         assert_eq!(bill.payments[1].refund_of, Some(0));
         assert_eq!(bill.payments[0].row.amount_refunded, Minor(2_363));
-        assert_eq!(
-            (bill.invoice.amount_paid, bill.invoice.amount_refunded),
-            (Minor(32_363), Minor(2_363))
-        );
+        assert_eq!((bill.invoice.amount_paid, bill.invoice.amount_refunded), (Minor(32_363), Minor(2_363)));
         refund["refund_of"] = json!("99");
         let strange = imported(&paid(json!([payment("5", "323.63", "0.00"), refund])));
         let path = "data.transactions[1].refund_of";
-        assert_eq!(
-            strange.issues,
-            [issue(code::REFERENCE_MISMATCH, path, Some("99"), None)]
-        );
+        assert_eq!(strange.issues, [issue(code::REFERENCE_MISMATCH, path, Some("99"), None)]);
         assert_eq!(strange.bill.payments[1].row.external_attributes["refund_of"], "99");
     }
 
@@ -1291,22 +1148,14 @@ mod tests {
         let imported = imported(&document);
         assert_eq!(imported.issues, []);
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.total, row.applied_credits, row.amount_due),
-            (Minor(32_363), Minor(2_363), Minor(30_000))
-        );
+        assert_eq!((row.total, row.applied_credits, row.amount_due), (Minor(32_363), Minor(2_363), Minor(30_000)));
         let mut older = document.clone();
         older["data"]["invoice"].as_object_mut().unwrap().remove("grandtotal");
         let older = super::tests::imported(&older);
         assert_eq!(older.issues, []);
         assert_eq!(older.bill.invoice.total, Minor(32_363));
         let wrong = super::tests::imported(&with(&[("/credit", json!("23.63"))]));
-        let wanted = issue(
-            code::AMOUNT_DUE_MISMATCH,
-            "data.invoice.total",
-            Some("323.63"),
-            Some("300"),
-        );
+        let wanted = issue(code::AMOUNT_DUE_MISMATCH, "data.invoice.total", Some("323.63"), Some("300"));
         assert_eq!(wrong.issues, [wanted]);
     }
 
@@ -1315,10 +1164,7 @@ mod tests {
         let older = imported(&with(&[("/taxes", json!([]))]));
         assert_eq!(older.issues, []);
         let tax = &older.bill.taxes[0];
-        assert_eq!(
-            (tax.name.as_str(), tax.rate.0.as_str(), tax.tax_amount),
-            ("tax", "25", Minor(6_473))
-        );
+        assert_eq!((tax.name.as_str(), tax.rate.0.as_str(), tax.tax_amount), ("tax", "25", Minor(6_473)));
         assert_eq!((tax.taxable_amount, tax.source_key.as_deref()), (Minor(25_890), None));
         let both = imported(&with(&[
             ("/tax2", json!(10)),
@@ -1327,10 +1173,7 @@ mod tests {
             ("/grandtotal", json!(333.63)),
         ]));
         assert_eq!(both.issues, []);
-        assert_eq!(
-            (both.bill.taxes[1].level, both.bill.taxes[1].tax_amount),
-            (2, Minor(1_000))
-        );
+        assert_eq!((both.bill.taxes[1].level, both.bill.taxes[1].tax_amount), (2, Minor(1_000)));
         assert_eq!(both.bill.invoice.tax_total, Minor(7_473));
     }
 
@@ -1396,18 +1239,8 @@ mod tests {
         ]));
         let place = |path: &str| format!("data.invoice.{path}");
         let wanted = [
-            issue(
-                code::REFERENCE_MISMATCH,
-                &place("metadata.order_id"),
-                Some("10"),
-                Some("9"),
-            ),
-            issue(
-                code::REFERENCE_MISMATCH,
-                &place("items[0].invoice_id"),
-                Some("1"),
-                Some("47185"),
-            ),
+            issue(code::REFERENCE_MISMATCH, &place("metadata.order_id"), Some("10"), Some("9")),
+            issue(code::REFERENCE_MISMATCH, &place("items[0].invoice_id"), Some("1"), Some("47185")),
             issue(code::REFERENCE_MISMATCH, &place("client.id"), Some("8"), Some("6")),
         ];
         assert_eq!(imported.issues, wanted);
@@ -1442,22 +1275,10 @@ mod tests {
         let cases = [
             (json!({"success": true}), "data: required, but absent"),
             (json!({"data": {}}), "data.invoice: required, but absent"),
-            (
-                json!({"data": {"invoice": []}}),
-                "data.invoice: expected an object, found a list",
-            ),
-            (
-                json!({"data": {"invoice": {"total": 1}}}),
-                "data.invoice.id: required, but absent",
-            ),
-            (
-                with(&[("/total", json!(true))]),
-                "data.invoice.total: expected a number, also as text, found a boolean",
-            ),
-            (
-                with(&[("/items/1/id", json!("118"))]),
-                "data.invoice.items[1].id: 118 occurs twice",
-            ),
+            (json!({"data": {"invoice": []}}), "data.invoice: expected an object, found a list"),
+            (json!({"data": {"invoice": {"total": 1}}}), "data.invoice.id: required, but absent"),
+            (with(&[("/total", json!(true))]), "data.invoice.total: expected a number, also as text, found a boolean"),
+            (with(&[("/items/1/id", json!("118"))]), "data.invoice.items[1].id: 118 occurs twice"),
             (
                 with(&[("/total", json!("90071992547409.92"))]),
                 "data.invoice.total: 90071992547409.92 does not fit: amounts stop at 2^53 - 1 minor units",
@@ -1476,16 +1297,10 @@ mod tests {
 
     #[test]
     fn an_amount_with_too_many_digits_is_rounded() {
-        let text = changed(
-            &document().to_string(),
-            &[("\"linetotal\":199,", "\"linetotal\":199.004,")],
-        );
+        let text = changed(&document().to_string(), &[("\"linetotal\":199,", "\"linetotal\":199.004,")]);
         let imported = import(System::Hostup, &text).unwrap();
         let path = "data.invoice.items[0].linetotal";
-        assert_eq!(
-            imported.issues,
-            [issue(code::ROUNDED_AMOUNT, path, Some("199.004"), Some("199"))]
-        );
+        assert_eq!(imported.issues, [issue(code::ROUNDED_AMOUNT, path, Some("199.004"), Some("199"))]);
         let raw = &imported.bill.lines[0].row.external_attributes["$raw"];
         assert_eq!(raw[path], json!(199.004));
     }

@@ -35,13 +35,8 @@ const STATUSES: [(&str, InvoiceStatus); 4] = [
 ];
 
 /// Whether the word says that a finalized invoice is paid.
-const PAYMENT_STATUSES: [(&str, bool); 5] = [
-    ("Unpaid", false),
-    ("PartiallyPaid", false),
-    ("Paid", true),
-    ("Errored", false),
-    ("Processing", false),
-];
+const PAYMENT_STATUSES: [(&str, bool); 5] =
+    [("Unpaid", false), ("PartiallyPaid", false), ("Paid", true), ("Errored", false), ("Processing", false)];
 
 const INVOICE_TYPES: [(&str, InvoiceType); 4] = [
     ("Recurring", InvoiceType::Recurring),
@@ -81,10 +76,7 @@ const METHOD_TYPES: [(&str, PaymentMethodType); 7] = [
 pub(super) fn import(mut root: Reader, context: &ImportContext<'_>) -> Read<Draft> {
     let external_id = root.required_id("id")?;
     let currency = root.currency("currency", context.currency)?;
-    let mut bill = Bill {
-        invoice: head(&mut root, currency, context)?,
-        ..Default::default()
-    };
+    let mut bill = Bill { invoice: head(&mut root, currency, context)?, ..Default::default() };
     let updated_at = read_dates(&mut root, &mut bill.invoice, context)?;
     bill.discounts = root.rows("coupons", read_coupon)?;
     bill.lines = root.rows("line_items", read_line)?;
@@ -96,13 +88,7 @@ pub(super) fn import(mut root: Reader, context: &ImportContext<'_>) -> Read<Draf
     let customer_external_id = read_customer(&mut root, &mut bill, context)?;
     root.add_issues(integrity::check(&bill, &statement));
     bill.invoice.external_attributes = root.leftover();
-    Ok(Draft {
-        bill,
-        external_id,
-        customer_external_id,
-        updated_at,
-        issues: root.into_issues(),
-    })
+    Ok(Draft { bill, external_id, customer_external_id, updated_at, issues: root.into_issues() })
 }
 
 fn head(root: &mut Reader, currency: CurrencyCode, context: &ImportContext<'_>) -> Read<invoice::Model> {
@@ -235,11 +221,7 @@ fn read_line(reader: &mut Reader) -> Read<BillLine> {
         external_attributes: reader.leftover(),
         ..Default::default()
     };
-    Ok(BillLine {
-        row,
-        sub_lines,
-        ..Default::default()
-    })
+    Ok(BillLine { row, sub_lines, ..Default::default() })
 }
 
 fn read_sub_line(reader: &mut Reader) -> Read<sub_line::Model> {
@@ -267,10 +249,7 @@ fn give_subtotal(line: &mut BillLine, digits: u32) -> Read<bool> {
         let unit_price = row.unit_price.as_ref();
         unit_price.and_then(|unit_price| integrity::rate(&row.quantity, unit_price, digits))
     } else {
-        Some(sum(
-            "line_items[].sub_line_items",
-            line.sub_lines.iter().map(|part| part.amount),
-        )?)
+        Some(sum("line_items[].sub_line_items", line.sub_lines.iter().map(|part| part.amount))?)
     };
     row.subtotal = known.unwrap_or_else(|| without_tax(row.amount, row.tax_rate.as_ref()));
     Ok(known.is_some())
@@ -280,13 +259,8 @@ fn give_subtotal(line: &mut BillLine, digits: u32) -> Read<bool> {
 fn give_tax(row: &mut line_item::Model) {
     let rated = row.tax_rate.as_ref().and_then(|rate| tax_on(row.subtotal, rate));
     let held = row.amount.0.saturating_sub(row.subtotal.0);
-    row.tax_total = rated.map(|rated| {
-        if held.abs_diff(rated.0) <= TAX_ROUNDING_MAX.unsigned_abs() {
-            Minor(held)
-        } else {
-            rated
-        }
-    });
+    row.tax_total =
+        rated.map(|rated| if held.abs_diff(rated.0) <= TAX_ROUNDING_MAX.unsigned_abs() { Minor(held) } else { rated });
 }
 
 fn tax_on(amount: Minor, percent: &DecimalText) -> Option<Minor> {
@@ -349,9 +323,7 @@ fn read_amounts(root: &mut Reader, bill: &mut Bill) -> Read<Statement> {
         root.stated(&path, Some(line.row.amount)).filter(|_| !discounted)
     });
     Ok(Statement {
-        subtotal: root
-            .stated("subtotal", subtotal)
-            .filter(|_| subtotals_known || !discounted),
+        subtotal: root.stated("subtotal", subtotal).filter(|_| subtotals_known || !discounted),
         tax_total: root.stated("tax_amount", tax_total),
         total: root.stated("total", total),
         line_amounts: line_amounts.collect(),
@@ -382,38 +354,21 @@ fn settle(root: &mut Reader, bill: &mut Bill, remaining: Option<Minor>) -> Read<
     let due = invoice.total.0.saturating_sub(invoice.applied_credits.0).max(0);
     invoice.amount_due = Minor(due);
     let Some(stated) = remaining.map(|remaining| remaining.0) else {
-        let paid = if invoice.status == InvoiceStatus::Paid {
-            due
-        } else {
-            settled
-        };
+        let paid = if invoice.status == InvoiceStatus::Paid { due } else { settled };
         invoice.amount_paid = Minor(paid);
         return Ok(());
     };
     let void = invoice.status == InvoiceStatus::Void;
     // Nothing is owed once void, so there 0 does not mean that it was paid.
-    let paid = if void && stated == 0 {
-        settled
-    } else {
-        due.saturating_sub(stated)
-    };
+    let paid = if void && stated == 0 { settled } else { due.saturating_sub(stated) };
     invoice.amount_paid = Minor(paid.max(0));
     if paid < 0 {
         root.keep_raw("amount_due", Json::from(stated));
     }
-    let expected = if bill.payments.is_empty() {
-        stated.min(due)
-    } else {
-        due.saturating_sub(settled).max(0)
-    };
+    let expected = if bill.payments.is_empty() { stated.min(due) } else { due.saturating_sub(settled).max(0) };
     if stated != expected && !(void && stated <= due) {
         let (stated, expected) = (stated.to_string(), expected.to_string());
-        root.issue(
-            code::AMOUNT_REMAINING_MISMATCH,
-            "amount_due",
-            Some(&stated),
-            Some(&expected),
-        );
+        root.issue(code::AMOUNT_REMAINING_MISMATCH, "amount_due", Some(&stated), Some(&expected));
     }
     Ok(())
 }
@@ -447,11 +402,7 @@ fn read_payment(reader: &mut Reader, invoice: &invoice::Model) -> Read<BillPayme
     }
     let method = read_method(reader, &mut row)?;
     row.external_attributes = reader.leftover();
-    Ok(BillPayment {
-        row,
-        method,
-        refund_of: None,
-    })
+    Ok(BillPayment { row, method, refund_of: None })
 }
 
 /// Follows from the status what was paid, and what happened when it was processed.
@@ -507,16 +458,11 @@ fn read_method(reader: &mut Reader, row: &mut payment::Model) -> Read<Option<pay
 fn read_customer(root: &mut Reader, bill: &mut Bill, context: &ImportContext<'_>) -> Read<Option<String>> {
     let stated = root.id("customer_id")?;
     bill.snapshot = root.within("customer_details", |details| read_snapshot(details, stated.as_deref()))?;
-    let copied = bill
-        .snapshot
-        .as_ref()
-        .and_then(|copy| copy.customer_external_id.clone());
+    let copied = bill.snapshot.as_ref().and_then(|copy| copy.customer_external_id.clone());
     let external_id = stated.or(copied);
     let named = bill.snapshot.as_ref().map(|copy| copy.name.clone());
     bill.customer = external_id.clone().map(|external_id| customer::Model {
-        name: named
-            .filter(|name| !name.is_empty())
-            .unwrap_or_else(|| external_id.clone()),
+        name: named.filter(|name| !name.is_empty()).unwrap_or_else(|| external_id.clone()),
         external_id: Some(external_id),
         livemode: context.livemode,
         created_at: bill.invoice.created_at,
@@ -624,12 +570,7 @@ mod tests {
             placeholder(code::UNREADABLE_DECIMAL, "line_items[0].tax_rate"),
             placeholder(code::UNREADABLE_DECIMAL, "line_items[0].unit_price"),
             placeholder(code::UNREADABLE_DECIMAL, "tax_breakdown[0].tax_rate"),
-            issue(
-                code::CURRENCY_UNKNOWN,
-                "transactions[0].currency",
-                Some("<string>"),
-                Some("AED"),
-            ),
+            issue(code::CURRENCY_UNKNOWN, "transactions[0].currency", Some("<string>"), Some("AED")),
             placeholder(code::UNREADABLE_TEXT, "transactions[0].payment_method_info.card_last4"),
             issue(code::AMOUNT_REMAINING_MISMATCH, "amount_due", Some("123"), Some("0")),
             issue(code::TAX_TOTAL_MISMATCH, "tax_amount", Some("123"), Some("1")),
@@ -645,10 +586,7 @@ mod tests {
         assert_eq!(imported.updated_at, Some(at("2023-11-07T05:31:56Z")));
         let bill = &imported.bill;
         let row = &bill.invoice;
-        assert_eq!(
-            (row.status, row.source_status.as_deref()),
-            (InvoiceStatus::Draft, Some("Draft"))
-        );
+        assert_eq!((row.status, row.source_status.as_deref()), (InvoiceStatus::Draft, Some("Draft")));
         assert_eq!((row.total, row.applied_credits), (Minor(123), Minor(123)));
         assert_eq!((row.amount_due, row.amount_paid), (Minor(0), Minor(0)));
         assert_eq!(row.external_attributes["$raw"]["amount_due"], json!(123));
@@ -658,10 +596,7 @@ mod tests {
         assert_eq!(bill.taxes[0].exemption, Some(TaxExemption::ReverseCharge));
         assert_eq!(bill.taxes[0].rate.0, "0");
         let payment = &bill.payments[0];
-        assert_eq!(
-            (payment.row.status, payment.row.amount_paid),
-            (PaymentStatus::Ready, Minor(0))
-        );
+        assert_eq!((payment.row.status, payment.row.amount_paid), (PaymentStatus::Ready, Minor(0)));
         assert_eq!(payment.row.pm_card_last4, None);
         let raw = &payment.row.external_attributes["$raw"];
         assert_eq!(raw["transactions[0].payment_method_info.card_last4"], "<string>");
@@ -677,24 +612,12 @@ mod tests {
         let imported = imported(&document());
         assert_eq!(imported.issues, []);
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.status, row.invoice_type),
-            (InvoiceStatus::Open, InvoiceType::Recurring)
-        );
+        assert_eq!((row.status, row.invoice_type), (InvoiceStatus::Open, InvoiceType::Recurring));
         assert_eq!(row.source_payment_status.as_deref(), Some("Unpaid"));
-        assert_eq!(
-            (row.total, row.amount_due, row.amount_paid),
-            (Minor(14_280), Minor(13_000), Minor(0))
-        );
-        assert_eq!(
-            (row.subtotal, row.tax_total, row.net_terms_days),
-            (Minor(11_900), Minor(2_380), Some(30))
-        );
+        assert_eq!((row.total, row.amount_due, row.amount_paid), (Minor(14_280), Minor(13_000), Minor(0)));
+        assert_eq!((row.subtotal, row.tax_total, row.net_terms_days), (Minor(11_900), Minor(2_380), Some(30)));
         assert_eq!(row.due_at, Some(at("2026-03-31T23:59:59Z")));
-        assert_eq!(
-            (row.origin_kind, row.number.as_deref()),
-            (OriginKind::Subscription, Some("INV-2026-0042"))
-        );
+        assert_eq!((row.origin_kind, row.number.as_deref()), (OriginKind::Subscription, Some("INV-2026-0042")));
         assert_eq!(row.collection_method, CollectionMethod::ChargeAutomatically);
         assert_eq!(row.external_attributes, json!({}));
     }
@@ -705,44 +628,20 @@ mod tests {
         let [seats, usage] = bill.lines.as_slice() else {
             panic!("two lines");
         };
-        assert_eq!(
-            (seats.row.description.as_str(), usage.row.description.as_str()),
-            ("Seats in March", "Usage")
-        );
-        assert_eq!(
-            (seats.row.subtotal, seats.row.tax_total),
-            (Minor(9_900), Some(Minor(1_980)))
-        );
-        assert_eq!(
-            (usage.row.subtotal, usage.row.tax_total),
-            (Minor(2_000), Some(Minor(400)))
-        );
+        assert_eq!((seats.row.description.as_str(), usage.row.description.as_str()), ("Seats in March", "Usage"));
+        assert_eq!((seats.row.subtotal, seats.row.tax_total), (Minor(9_900), Some(Minor(1_980))));
+        assert_eq!((usage.row.subtotal, usage.row.tax_total), (Minor(2_000), Some(Minor(400))));
         assert_eq!((seats.row.amount, seats.row.amount_includes_tax), (Minor(11_880), true));
         assert_eq!(seats.row.tax_rate.as_ref().unwrap().0, "20");
         let days = (seats.row.period_start, seats.row.period_end, seats.row.period_is_date);
-        assert_eq!(
-            days,
-            (Some(at("2026-03-01T00:00:00Z")), Some(at("2026-03-31T00:00:00Z")), true)
-        );
+        assert_eq!(days, (Some(at("2026-03-01T00:00:00Z")), Some(at("2026-03-31T00:00:00Z")), true));
         assert_eq!(usage.sub_lines[0].unit_price.0, "0.00333333");
-        assert_eq!(
-            (bill.taxes[0].rate.0.as_str(), bill.taxes[0].taxable_amount),
-            ("20", Minor(11_900))
-        );
+        assert_eq!((bill.taxes[0].rate.0.as_str(), bill.taxes[0].taxable_amount), ("20", Minor(11_900)));
         let copy = bill.snapshot.unwrap();
-        assert_eq!(
-            (copy.name.as_str(), copy.tax_id.as_deref()),
-            ("Acme GmbH", Some("DE123456789"))
-        );
-        assert_eq!(
-            (copy.postal_code.as_deref(), copy.country.as_deref()),
-            (Some("10115"), Some("DE"))
-        );
+        assert_eq!((copy.name.as_str(), copy.tax_id.as_deref()), ("Acme GmbH", Some("DE123456789")));
+        assert_eq!((copy.postal_code.as_deref(), copy.country.as_deref()), (Some("10115"), Some("DE")));
         let customer = bill.customer.unwrap();
-        assert_eq!(
-            (customer.name.as_str(), customer.external_id.as_deref()),
-            ("Acme GmbH", Some("cus_1"))
-        );
+        assert_eq!((customer.name.as_str(), customer.external_id.as_deref()), ("Acme GmbH", Some("cus_1")));
     }
 
     #[test]
@@ -759,33 +658,18 @@ mod tests {
         let imported = imported(&with(&[
             ("/payment_status", json!("PartiallyPaid")),
             ("/amount_due", json!(8_000)),
-            (
-                "/transactions",
-                json!([transaction("1", "Failed", 13_000), transaction("2", "Settled", 5_000)]),
-            ),
+            ("/transactions", json!([transaction("1", "Failed", 13_000), transaction("2", "Settled", 5_000)])),
         ]));
         assert_eq!(imported.issues, []);
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.status, row.amount_due, row.amount_paid),
-            (InvoiceStatus::Open, Minor(13_000), Minor(5_000))
-        );
+        assert_eq!((row.status, row.amount_due, row.amount_paid), (InvoiceStatus::Open, Minor(13_000), Minor(5_000)));
         let [failed, settled] = imported.bill.payments.as_slice() else {
             panic!("two payments");
         };
         let processed = Some(at("2026-03-05T10:00:00Z"));
-        assert_eq!(
-            (failed.row.status, failed.row.failed_at),
-            (PaymentStatus::Failed, processed)
-        );
-        assert_eq!(
-            (failed.row.amount_requested, failed.row.amount_paid),
-            (Minor(13_000), Minor(0))
-        );
-        assert_eq!(
-            (settled.row.status, settled.row.paid_at),
-            (PaymentStatus::Succeeded, processed)
-        );
+        assert_eq!((failed.row.status, failed.row.failed_at), (PaymentStatus::Failed, processed));
+        assert_eq!((failed.row.amount_requested, failed.row.amount_paid), (Minor(13_000), Minor(0)));
+        assert_eq!((settled.row.status, settled.row.paid_at), (PaymentStatus::Succeeded, processed));
         assert_eq!(settled.row.amount_paid, Minor(5_000));
     }
 
@@ -800,10 +684,7 @@ mod tests {
         ]));
         assert_eq!(imported.issues, []);
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.status, row.amount_due, row.amount_paid),
-            (InvoiceStatus::Paid, Minor(13_000), Minor(13_000))
-        );
+        assert_eq!((row.status, row.amount_due, row.amount_paid), (InvoiceStatus::Paid, Minor(13_000), Minor(13_000)));
         assert_eq!(row.source_status.as_deref(), Some("FINALIZED"));
         assert_eq!(row.external_attributes["$raw"]["payment_status"], "PAID");
         assert_eq!(imported.bill.payments[0].row.source_status.as_deref(), Some("SETTLED"));
@@ -815,12 +696,7 @@ mod tests {
             ("/amount_due", json!(8_000)),
             ("/transactions", json!([transaction("1", "Settled", 4_000)])),
         ]));
-        let wanted = issue(
-            code::AMOUNT_REMAINING_MISMATCH,
-            "amount_due",
-            Some("8000"),
-            Some("9000"),
-        );
+        let wanted = issue(code::AMOUNT_REMAINING_MISMATCH, "amount_due", Some("8000"), Some("9000"));
         assert_eq!(imported.issues, [wanted]);
         assert_eq!(imported.bill.invoice.amount_paid, Minor(5_000));
     }
@@ -846,10 +722,7 @@ mod tests {
             ("/transactions", json!([transaction("1", "Settled", 13_000), refund])),
         ]))
         .bill;
-        assert_eq!(
-            (bill.invoice.amount_paid, bill.invoice.amount_refunded),
-            (Minor(13_000), Minor(2_000))
-        );
+        assert_eq!((bill.invoice.amount_paid, bill.invoice.amount_refunded), (Minor(13_000), Minor(2_000)));
         let row = &bill.payments[1].row;
         assert_eq!((row.kind, row.amount_paid), (PaymentKind::Refund, Minor(2_000)));
         assert_eq!(row.failure_code.as_deref(), Some("requested_by_customer"));
@@ -858,10 +731,7 @@ mod tests {
     #[test]
     fn coupons_reduce_the_whole_invoice() {
         let imported = imported(&with(&[
-            (
-                "/coupons",
-                json!([{"coupon_id": "cou_1", "name": "Ten percent", "total": 1_190}]),
-            ),
+            ("/coupons", json!([{"coupon_id": "cou_1", "name": "Ten percent", "total": 1_190}])),
             ("/tax_amount", json!(2_142)),
             ("/total", json!(12_852)),
             ("/amount_due", json!(11_572)),
@@ -872,15 +742,9 @@ mod tests {
         ]));
         assert_eq!(imported.issues, []);
         let bill = &imported.bill;
-        assert_eq!(
-            (bill.invoice.discount_total, bill.invoice.total),
-            (Minor(1_190), Minor(12_852))
-        );
+        assert_eq!((bill.invoice.discount_total, bill.invoice.total), (Minor(1_190), Minor(12_852)));
         assert_eq!(bill.discounts[0].coupon_external_id.as_deref(), Some("cou_1"));
-        assert_eq!(
-            (bill.lines[0].row.subtotal, bill.lines[0].row.tax_total),
-            (Minor(9_900), None)
-        );
+        assert_eq!((bill.lines[0].row.subtotal, bill.lines[0].row.tax_total), (Minor(9_900), None));
     }
 
     #[test]
@@ -889,10 +753,7 @@ mod tests {
         let imported = imported(&with(&[("/line_items", json!([line]))]));
         assert_eq!(imported.issues, []);
         assert_eq!(imported.bill.lines[0].row.subtotal, Minor(11_900));
-        assert_eq!(
-            without_tax(Minor(-105), Some(&DecimalText("5.5".to_owned()))),
-            Minor(-100)
-        );
+        assert_eq!(without_tax(Minor(-105), Some(&DecimalText("5.5".to_owned()))), Minor(-100));
         assert_eq!(without_tax(Minor(7), Some(&DecimalText("-100".to_owned()))), Minor(7));
         assert_eq!(without_tax(Minor(7), None), Minor(7));
     }
@@ -926,10 +787,7 @@ mod tests {
         ];
         assert_eq!(codes(&imported), wanted);
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.status, row.invoice_type),
-            (InvoiceStatus::Open, InvoiceType::Unknown)
-        );
+        assert_eq!((row.status, row.invoice_type), (InvoiceStatus::Open, InvoiceType::Unknown));
         assert_eq!((row.net_terms_days, row.created_at), (None, at("2026-01-01T00:00:00Z")));
         assert_eq!(row.external_attributes["$raw"]["net_terms"], json!(-1));
         let raw = &imported.bill.lines[0].row.external_attributes["$raw"];
@@ -971,14 +829,8 @@ mod tests {
         let twice = json!([transaction("1", "Settled", 1), transaction("1", "Failed", 1)]);
         let cases = [
             (with(&[("/id", json!(null))]), "id: required, but absent"),
-            (
-                with(&[("/total", json!("14280"))]),
-                "total: expected a number, found a text",
-            ),
-            (
-                with(&[("/line_items", json!({}))]),
-                "line_items: expected a list, found an object",
-            ),
+            (with(&[("/total", json!("14280"))]), "total: expected a number, found a text"),
+            (with(&[("/line_items", json!({}))]), "line_items: expected a list, found an object"),
             (
                 with(&[("/line_items/0/quantity", json!(2))]),
                 "line_items[0].quantity: expected a number as text, found a number",

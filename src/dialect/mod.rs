@@ -46,13 +46,7 @@ pub enum System {
 
 impl System {
     /// Every system, in the order of their names here.
-    pub const ALL: [Self; 5] = [
-        Self::GpuOutlet,
-        Self::Paypercut,
-        Self::Meteroid,
-        Self::Userhub,
-        Self::Hostup,
-    ];
+    pub const ALL: [Self; 5] = [Self::GpuOutlet, Self::Paypercut, Self::Meteroid, Self::Userhub, Self::Hostup];
 
     /// The name on the command line and in configuration: `gpu-outlet`.
     pub const fn name(self) -> &'static str {
@@ -141,16 +135,10 @@ struct Draft {
 /// [`DialectError`] when the document is refused; it names the path and the reason.
 pub fn import(system: System, bytes: &[u8], context: &ImportContext<'_>) -> Result<Imported, DialectError> {
     if bytes.len() > DOCUMENT_BYTES_MAX {
-        return Err(DialectError::TooLarge {
-            path: "$".to_owned(),
-            bytes: bytes.len(),
-            max: DOCUMENT_BYTES_MAX,
-        });
+        return Err(DialectError::TooLarge { path: "$".to_owned(), bytes: bytes.len(), max: DOCUMENT_BYTES_MAX });
     }
-    let text = std::str::from_utf8(bytes).map_err(|source| DialectError::NotJson {
-        path: "$".to_owned(),
-        reason: source.to_string(),
-    })?;
+    let text = std::str::from_utf8(bytes)
+        .map_err(|source| DialectError::NotJson { path: "$".to_owned(), reason: source.to_string() })?;
     let document = document::parse(text)?;
     let root = Reader::root(document.root, system == System::Hostup)?;
     let mut draft = read(system, root, context)?;
@@ -217,14 +205,8 @@ mod tests {
     use super::*;
 
     const SAMPLES: [(System, &str); 5] = [
-        (
-            System::GpuOutlet,
-            include_str!("../../tests/it/fixtures/gpu-outlet.json"),
-        ),
-        (
-            System::Paypercut,
-            include_str!("../../tests/it/fixtures/paypercut.json"),
-        ),
+        (System::GpuOutlet, include_str!("../../tests/it/fixtures/gpu-outlet.json")),
+        (System::Paypercut, include_str!("../../tests/it/fixtures/paypercut.json")),
         (System::Meteroid, include_str!("../../tests/it/fixtures/meteroid.json")),
         (System::Userhub, include_str!("../../tests/it/fixtures/userhub.json")),
         (System::Hostup, include_str!("../../tests/it/fixtures/hostup.json")),
@@ -300,10 +282,7 @@ mod tests {
         for (system, _) in SAMPLES {
             let refused = |bytes: &[u8]| import_bytes(system, bytes).unwrap_err().to_string();
             assert_eq!(refused(b"nonsense"), "$: not JSON: expected ident at line 1 column 2");
-            assert_eq!(
-                refused(b"\"\xff\""),
-                "$: not JSON: invalid utf-8 sequence of 1 bytes from index 1"
-            );
+            assert_eq!(refused(b"\"\xff\""), "$: not JSON: invalid utf-8 sequence of 1 bytes from index 1");
             assert_eq!(refused(b"[]"), "$: expected an object, found a list");
             assert_eq!(refused(b"null"), "$: expected an object, found null");
         }
@@ -340,10 +319,7 @@ mod tests {
         for (system, sample) in SAMPLES {
             let with = |field: &str| import(system, &sample.replacen('{', &format!("{{{field}, "), 1));
             let refused = |field| with(field).unwrap_err().to_string();
-            assert_eq!(
-                refused(r#""odd": [1e400]"#),
-                "odd[0]: 1e400 does not fit: numbers have at most 38 digits"
-            );
+            assert_eq!(refused(r#""odd": [1e400]"#), "odd[0]: 1e400 does not fit: numbers have at most 38 digits");
             assert_eq!(refused(r#""odd": "\u0000""#), "odd: contains a NUL character");
             assert_eq!(refused(r#""odd": 1, "odd": 2"#), "odd: the key occurs twice");
         }
@@ -461,10 +437,7 @@ mod tests {
     type Period = (Option<Instant>, Option<Instant>);
 
     fn periods(bill: &Bill) -> impl Iterator<Item = Period> + '_ {
-        let lines = bill
-            .lines
-            .iter()
-            .map(|line| (line.row.period_start, line.row.period_end));
+        let lines = bill.lines.iter().map(|line| (line.row.period_start, line.row.period_end));
         lines.chain([(bill.invoice.period_start, bill.invoice.period_end)])
     }
 }

@@ -36,20 +36,14 @@ const REASONS: [(&str, BillingReason); 7] = [
     ("upcoming", BillingReason::Upcoming),
 ];
 
-const COLLECTION_METHODS: [(&str, CollectionMethod); 2] = [
-    ("charge_automatically", CollectionMethod::ChargeAutomatically),
-    ("send_invoice", CollectionMethod::SendInvoice),
-];
+const COLLECTION_METHODS: [(&str, CollectionMethod); 2] =
+    [("charge_automatically", CollectionMethod::ChargeAutomatically), ("send_invoice", CollectionMethod::SendInvoice)];
 
-const PARENTS: [(&str, OriginKind); 2] = [
-    ("subscription_details", OriginKind::Subscription),
-    ("quote_details", OriginKind::Quote),
-];
+const PARENTS: [(&str, OriginKind); 2] =
+    [("subscription_details", OriginKind::Subscription), ("quote_details", OriginKind::Quote)];
 
-const LINE_PARENTS: [(&str, OriginKind); 2] = [
-    ("subscription_item_details", OriginKind::SubscriptionItem),
-    ("invoice_item_details", OriginKind::InvoiceItem),
-];
+const LINE_PARENTS: [(&str, OriginKind); 2] =
+    [("subscription_item_details", OriginKind::SubscriptionItem), ("invoice_item_details", OriginKind::InvoiceItem)];
 
 const PAYMENT_STATUSES: [(&str, PaymentStatus); 5] = [
     ("paid", PaymentStatus::Succeeded),
@@ -286,11 +280,7 @@ fn read_line(line: &mut Reader, frame: &Frame) -> Read<Found> {
     let amount = line.known_amount("amount", Unit::Minor)?;
     let (period_start, period_end) = line.within("period", read_period)?.unwrap_or_default();
     let quantity = line.decimal("quantity", Written::Number)?;
-    let mut found = Found {
-        line: BillLine::default(),
-        product: None,
-        price: None,
-    };
+    let mut found = Found { line: BillLine::default(), product: None, price: None };
     found.line.row = line_item::Model {
         external_id,
         description: line.text("description")?.unwrap_or_default(),
@@ -382,9 +372,7 @@ fn read_payment(payment: &mut Reader, frame: &Frame) -> Read<BillPayment> {
         status: status.value.unwrap_or_default(),
         source_status: status.stated,
         currency: frame.currency.clone(),
-        amount_requested: payment
-            .positive_amount("amount_requested", Unit::Minor)?
-            .unwrap_or_default(),
+        amount_requested: payment.positive_amount("amount_requested", Unit::Minor)?.unwrap_or_default(),
         amount_paid: payment.positive_amount("amount_paid", Unit::Minor)?.unwrap_or_default(),
         reference_kind: PaymentReferenceKind::PaymentRecord,
         provider: PROVIDER.to_owned(),
@@ -405,10 +393,7 @@ fn read_payment(payment: &mut Reader, frame: &Frame) -> Read<BillPayment> {
         Ok(())
     })?;
     row.external_attributes = payment.leftover();
-    Ok(BillPayment {
-        row,
-        ..Default::default()
-    })
+    Ok(BillPayment { row, ..Default::default() })
 }
 
 /// Fills the amounts of the invoice: there is no tax and no discount, and what is due is the total.
@@ -449,9 +434,7 @@ mod tests {
     const SAMPLE: &str = include_str!("../../tests/it/fixtures/paypercut.json");
 
     fn refused(edits: &[(&str, &str)]) -> String {
-        import(System::Paypercut, &changed(SAMPLE, edits))
-            .unwrap_err()
-            .to_string()
+        import(System::Paypercut, &changed(SAMPLE, edits)).unwrap_err().to_string()
     }
 
     #[test]
@@ -459,10 +442,7 @@ mod tests {
         let imported = import(System::Paypercut, SAMPLE).unwrap();
         assert_eq!(imported.issues, []);
         assert_eq!(imported.external_id, "01KA9TBINVOICE123456789");
-        assert_eq!(
-            imported.customer_external_id.as_deref(),
-            Some("01KA9SXYZ123456789ABCDEFGH")
-        );
+        assert_eq!(imported.customer_external_id.as_deref(), Some("01KA9SXYZ123456789ABCDEFGH"));
         assert_eq!(imported.updated_at, Some(at("2026-03-01T00:00:12Z")));
         let row = &imported.bill.invoice;
         assert_eq!(row.status, InvoiceStatus::Paid);
@@ -486,10 +466,7 @@ mod tests {
         let line = &bill.lines[0];
         assert_eq!(line.row.description, "Pro plan - monthly");
         assert_eq!(line.row.origin_kind, OriginKind::SubscriptionItem);
-        assert_eq!(
-            line.row.subscription_item_external_id.as_deref(),
-            Some("01KA9TITEM123456789")
-        );
+        assert_eq!(line.row.subscription_item_external_id.as_deref(), Some("01KA9TITEM123456789"));
         assert_eq!(line.subscription.as_deref(), Some("01KA9TSUBSCRIPTION123"));
         assert_eq!(line.row.external_attributes, json!({}));
         assert_eq!(bill.subscription.unwrap().external_id, line.subscription);
@@ -498,10 +475,7 @@ mod tests {
         let payment = &bill.payments[0].row;
         assert_eq!(payment.status, PaymentStatus::Succeeded);
         assert_eq!(payment.source_status.as_deref(), Some("paid"));
-        assert_eq!(
-            (payment.amount_requested, payment.amount_paid),
-            (Minor(2_000), Minor(2_000))
-        );
+        assert_eq!((payment.amount_requested, payment.amount_paid), (Minor(2_000), Minor(2_000)));
         assert_eq!(payment.reference_kind, PaymentReferenceKind::PaymentIntent);
         assert_eq!(payment.payment_intent_id.as_deref(), Some("01KA9T0ABC123456789DEFGHIJ"));
         assert_eq!(payment.provider_payment_id.as_deref(), Some("01KA9TPAY123456789"));
@@ -526,18 +500,10 @@ mod tests {
 
     #[test]
     fn a_list_that_goes_on_is_an_issue_and_its_sum_is_not_compared() {
-        let text = changed(
-            SAMPLE,
-            &[
-                ("\"has_more\": false", "\"has_more\": true"),
-                ("\"amount\": 2000", "\"amount\": 500"),
-            ],
-        );
+        let text =
+            changed(SAMPLE, &[("\"has_more\": false", "\"has_more\": true"), ("\"amount\": 2000", "\"amount\": 500")]);
         let imported = import(System::Paypercut, &text).unwrap();
-        let wanted = [
-            (code::INCOMPLETE_LIST, "lines.has_more"),
-            (code::INCOMPLETE_LIST, "payments.has_more"),
-        ];
+        let wanted = [(code::INCOMPLETE_LIST, "lines.has_more"), (code::INCOMPLETE_LIST, "payments.has_more")];
         assert_eq!(codes(&imported), wanted);
         assert_eq!(imported.bill.invoice.subtotal, Minor(2_000));
         let raw = json!({"$raw": {"lines.has_more": true, "payments.has_more": true}});
@@ -551,10 +517,7 @@ mod tests {
             &[
                 ("\"amount\": 2000", "\"amount\": 1500"),
                 ("\"amount_remaining\": 0", "\"amount_remaining\": 100"),
-                (
-                    "\"status\": \"paid\",\n\"amount_r",
-                    "\"status\": \"failed\",\n\"amount_r",
-                ),
+                ("\"status\": \"paid\",\n\"amount_r", "\"status\": \"failed\",\n\"amount_r"),
             ],
         );
         let imported = import(System::Paypercut, &text).unwrap();
@@ -563,12 +526,7 @@ mod tests {
             [
                 issue(code::TOTAL_MISMATCH, "amount_due", Some("2000"), Some("1500")),
                 issue(code::AMOUNT_PAID_MISMATCH, "amount_paid", Some("2000"), Some("0")),
-                issue(
-                    code::AMOUNT_REMAINING_MISMATCH,
-                    "amount_remaining",
-                    Some("100"),
-                    Some("0")
-                ),
+                issue(code::AMOUNT_REMAINING_MISMATCH, "amount_remaining", Some("100"), Some("0")),
             ]
         );
     }
@@ -595,10 +553,7 @@ mod tests {
         assert_eq!(row.collection_method, CollectionMethod::Unknown);
         assert_eq!(row.external_attributes["$raw"]["billing_reason"], "solstice");
         let payment = &imported.bill.payments[0].row;
-        assert_eq!(
-            payment.external_attributes["$raw"]["payments.data[0].payment.type"],
-            "barter"
-        );
+        assert_eq!(payment.external_attributes["$raw"]["payments.data[0].payment.type"], "barter");
     }
 
     #[test]
@@ -619,10 +574,7 @@ mod tests {
     #[test]
     fn broken_documents_are_refused_with_path_and_reason() {
         assert_eq!(
-            refused(&[(
-                "\"amount\": 2000,\n\"currency\": \"USD\"",
-                "\"amount\": 2000,\n\"currency\": \"EUR\""
-            )]),
+            refused(&[("\"amount\": 2000,\n\"currency\": \"USD\"", "\"amount\": 2000,\n\"currency\": \"EUR\"")]),
             "lines.data[0].currency: currency EUR, but the invoice is in USD"
         );
         assert_eq!(
@@ -638,16 +590,10 @@ mod tests {
             "lines.data[0].quantity: 1e400 does not fit: numbers have at most 38 digits"
         );
         assert_eq!(
-            refused(&[(
-                "\"last_finalization_error\": null",
-                "\"last_finalization_error\": \"x\""
-            )]),
+            refused(&[("\"last_finalization_error\": null", "\"last_finalization_error\": \"x\"")]),
             "last_finalization_error: expected an object, found a text"
         );
-        assert_eq!(
-            refused(&[("{\n\"id\": \"01KA9TBINVOICE123456789\",", "{")]),
-            "id: required, but absent"
-        );
+        assert_eq!(refused(&[("{\n\"id\": \"01KA9TBINVOICE123456789\",", "{")]), "id: required, but absent");
     }
 
     #[test]
@@ -659,9 +605,6 @@ mod tests {
         assert_eq!(refused(&text("payments", twice)), "payments.data[1].id: a occurs twice");
         let many = |count| format!(r#""data": [{}]"#, vec![r#"{"amount": 1}"#; count].join(","));
         assert!(import(System::Paypercut, &text("lines", &many(1_000))).is_ok());
-        assert_eq!(
-            refused(&text("lines", &many(1_001))),
-            "lines.data: 1001 entries, at most 1000 are read"
-        );
+        assert_eq!(refused(&text("lines", &many(1_001))), "lines.data: 1001 entries, at most 1000 are read");
     }
 }

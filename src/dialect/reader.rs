@@ -88,11 +88,7 @@ impl Reader {
     pub(super) fn root(value: Value, numeric_ids: bool) -> Read<Self> {
         match value {
             Value::Object(fields) => Ok(Self::of(String::new(), fields, numeric_ids)),
-            other => Err(DialectError::WrongType {
-                path: "$".to_owned(),
-                expected: "an object",
-                found: other.kind(),
-            }),
+            other => Err(DialectError::WrongType { path: "$".to_owned(), expected: "an object", found: other.kind() }),
         }
     }
 
@@ -111,11 +107,7 @@ impl Reader {
     /// The path of a field in the document.
     pub(super) fn path(&self, key: &str) -> String {
         let key = quoted(key);
-        if self.place.is_empty() {
-            key
-        } else {
-            format!("{}.{key}", self.place)
-        }
+        if self.place.is_empty() { key } else { format!("{}.{key}", self.place) }
     }
 
     /// Takes a field; none when it is absent or `null`.
@@ -202,19 +194,11 @@ impl Reader {
     }
 
     fn wrong_type(&self, key: &str, expected: &'static str, found: &Value) -> DialectError {
-        DialectError::WrongType {
-            path: self.path(key),
-            expected,
-            found: found.kind(),
-        }
+        DialectError::WrongType { path: self.path(key), expected, found: found.kind() }
     }
 
     fn out_of_range(&self, key: &str, found: &str, reason: &'static str) -> DialectError {
-        DialectError::OutOfRange {
-            path: self.path(key),
-            found: quoted(found),
-            reason,
-        }
+        DialectError::OutOfRange { path: self.path(key), found: quoted(found), reason }
     }
 }
 
@@ -269,11 +253,7 @@ impl Reader {
             Some(other) => return Err(self.wrong_type(key, "a list", &other)),
         };
         if values.len() > LINES_MAX {
-            return Err(DialectError::TooManyLines {
-                path: self.path(key),
-                count: values.len(),
-                max: LINES_MAX,
-            });
+            return Err(DialectError::TooManyLines { path: self.path(key), count: values.len(), max: LINES_MAX });
         }
         Ok(values)
     }
@@ -350,19 +330,14 @@ impl Reader {
         };
         let length = text.chars().count();
         if length > ID_LENGTH_MAX {
-            return Err(DialectError::TooLong {
-                path: self.path(key),
-                length,
-                max: ID_LENGTH_MAX,
-            });
+            return Err(DialectError::TooLong { path: self.path(key), length, max: ID_LENGTH_MAX });
         }
         Ok(self.unless_empty(key, text))
     }
 
     /// An id without which the document means nothing.
     pub(super) fn required_id(&mut self, key: &str) -> Read<String> {
-        self.id(key)?
-            .ok_or_else(|| DialectError::Missing { path: self.path(key) })
+        self.id(key)?.ok_or_else(|| DialectError::Missing { path: self.path(key) })
     }
 
     /// An id that must be the one of the thing it stands in; another one is an issue and stays under `$raw`.
@@ -409,10 +384,7 @@ impl Reader {
             Some(_) => self.keep_raw(key, Json::String(text.clone())),
             None => self.unreadable(code::UNKNOWN_WORD, key, text.clone()),
         }
-        Ok(Word {
-            value: found.map(|(_, value)| *value),
-            stated,
-        })
+        Ok(Word { value: found.map(|(_, value)| *value), stated })
     }
 
     /// The state of the invoice and how it is stated. An absent or unknown word is an issue; the invoice counts as open.
@@ -581,10 +553,7 @@ impl Reader {
 
     /// The amount with its path, for `integrity::check`.
     pub(super) fn stated(&self, key: &str, amount: Option<Minor>) -> Option<Stated> {
-        amount.map(|amount| Stated {
-            path: self.path(key),
-            amount,
-        })
+        amount.map(|amount| Stated { path: self.path(key), amount })
     }
 
     /// A decimal number: a quantity, a rate, a unit price.
@@ -639,8 +608,7 @@ impl Reader {
         match Decimal::parse(&text).and_then(|decimal| decimal.to_minor(0)) {
             Ok(Rounding::Exact(Minor(whole))) => {
                 let fits = i32::try_from(whole).ok();
-                fits.map(Some)
-                    .ok_or_else(|| self.out_of_range(key, &text, "whole numbers stop at 2^31 - 1"))
+                fits.map(Some).ok_or_else(|| self.out_of_range(key, &text, "whole numbers stop at 2^31 - 1"))
             }
             Err(DecimalError::TooLarge) => Err(self.out_of_range(key, &text, "whole numbers stop at 2^31 - 1")),
             Ok(Rounding::Rounded(_)) | Err(DecimalError::Malformed) => {
@@ -710,11 +678,7 @@ impl Reader {
 
     /// An instant: RFC 3339, or `YYYY-MM-DD HH:MM:SS` or a day, both in UTC. `0000-00-00` reads as nothing.
     pub(super) fn moment(&mut self, key: &str) -> Read<Option<Instant>> {
-        self.dated(key, |text| {
-            rfc3339(text)
-                .or_else(|| plain_moment(text))
-                .or_else(|| plain_day(text).map(midnight))
-        })
+        self.dated(key, |text| rfc3339(text).or_else(|| plain_moment(text)).or_else(|| plain_day(text).map(midnight)))
     }
 
     /// A calendar day, `YYYY-MM-DD`. `0000-00-00` reads as nothing.
@@ -817,10 +781,7 @@ pub(super) fn refuse_duplicates<'a>(
         if let Some(id) = id
             && !known.insert(id)
         {
-            return Err(DialectError::Duplicate {
-                path: format!("{list}[{index}].{key}"),
-                found: quoted(id),
-            });
+            return Err(DialectError::Duplicate { path: format!("{list}[{index}].{key}"), found: quoted(id) });
         }
     }
     Ok(())
@@ -831,9 +792,7 @@ pub(super) fn refuse_duplicates<'a>(
 /// # Errors
 /// [`DialectError::OutOfRange`] when the sum is no amount any more.
 pub(super) fn sum(path: &str, amounts: impl IntoIterator<Item = Minor>) -> Read<Minor> {
-    let total = amounts
-        .into_iter()
-        .try_fold(0_i64, |total, amount| total.checked_add(amount.0));
+    let total = amounts.into_iter().try_fold(0_i64, |total, amount| total.checked_add(amount.0));
     match total {
         Some(total) if total.unsigned_abs() <= SAFE_INTEGER_MAX.unsigned_abs() => Ok(Minor(total)),
         _ => Err(DialectError::OutOfRange {
@@ -912,10 +871,7 @@ mod tests {
         let inner = root.within("inner", |inner| inner.text("b")).unwrap();
         assert_eq!(inner, Some(Some("x".to_owned())));
         assert_eq!(root.rows("rows", |_| Ok(())).unwrap().len(), 2);
-        assert_eq!(
-            root.leftover(),
-            json!({"inner": {"c": [1.5]}, "rows": {"1": {"d": true}}, "n": null})
-        );
+        assert_eq!(root.leftover(), json!({"inner": {"c": [1.5]}, "rows": {"1": {"d": true}}, "n": null}));
     }
 
     #[test]
@@ -952,10 +908,7 @@ mod tests {
         assert_eq!(root.amount("g", Unit::MajorText(2)).unwrap(), Some(Minor(990)));
         assert_eq!(root.amount("h", Unit::Major(2)).unwrap(), Some(Minor(990)));
         assert_eq!(root.amount("absent", Unit::Minor).unwrap(), None);
-        assert_eq!(
-            root.leftover(),
-            json!({"$raw": {"c": "1.005", "d": "string", "e": "", "f": -5}})
-        );
+        assert_eq!(root.leftover(), json!({"$raw": {"c": "1.005", "d": "string", "e": "", "f": -5}}));
         let found = [
             issue(code::ROUNDED_AMOUNT, "c"),
             issue(code::UNREADABLE_DECIMAL, "d"),
@@ -1029,15 +982,7 @@ mod tests {
     fn flags_are_read_in_every_form() {
         let mut root = reader(r#"{"a": "0", "b": "1", "c": true, "d": 0, "e": "False", "f": "maybe", "g": ""}"#);
         let flags = ["a", "b", "c", "d", "e", "f", "g"].map(|key| root.flag(key).unwrap());
-        let wanted = [
-            Some(false),
-            Some(true),
-            Some(true),
-            Some(false),
-            Some(false),
-            None,
-            None,
-        ];
+        let wanted = [Some(false), Some(true), Some(true), Some(false), Some(false), None, None];
         assert_eq!(flags, wanted);
         assert_eq!(codes(root), [issue(code::UNREADABLE_FLAG, "f")]);
     }
@@ -1083,20 +1028,12 @@ mod tests {
     #[test]
     fn ids_are_opaque_short_and_unique() {
         let long = "x".repeat(ID_LENGTH_MAX);
-        let mut root = reader(&format!(
-            r#"{{"a": "in_3Q…", "b": "12", "c": "{long}", "d": "{long}é", "e": ""}}"#
-        ));
+        let mut root = reader(&format!(r#"{{"a": "in_3Q…", "b": "12", "c": "{long}", "d": "{long}é", "e": ""}}"#));
         assert_eq!(root.id("a").unwrap().as_deref(), Some("in_3Q…"));
         assert_eq!(root.id("b").unwrap().as_deref(), Some("12"));
         assert_eq!(root.id("c").unwrap(), Some(long));
-        assert_eq!(
-            root.id("d").unwrap_err().to_string(),
-            "d: 129 characters, at most 128 are kept"
-        );
-        assert_eq!(
-            root.required_id("e").unwrap_err().to_string(),
-            "e: required, but absent"
-        );
+        assert_eq!(root.id("d").unwrap_err().to_string(), "d: 129 characters, at most 128 are kept");
+        assert_eq!(root.required_id("e").unwrap_err().to_string(), "e: required, but absent");
         let ids = [Some("a".to_owned()), None, None, Some("a".to_owned())];
         let error = refuse_duplicates("rows", "id", ids.iter().map(Option::as_ref)).unwrap_err();
         assert_eq!(error.to_string(), "rows[3].id: a occurs twice");
@@ -1144,10 +1081,7 @@ mod tests {
     fn metadata_is_a_map_of_texts() {
         let mut root = reader(r#"{"a": {"k": "v", "empty": "", "none": null}, "b": {"k": 1}}"#);
         assert_eq!(root.string_map("a").unwrap(), json!({"k": "v", "empty": ""}));
-        assert_eq!(
-            root.string_map("b").unwrap_err().to_string(),
-            "b.k: expected a text, found a number"
-        );
+        assert_eq!(root.string_map("b").unwrap_err().to_string(), "b.k: expected a text, found a number");
         assert_eq!(root.string_map("absent").unwrap(), json!({}));
         assert_eq!(root.leftover(), json!({"a": {"none": null}}));
     }
@@ -1157,9 +1091,6 @@ mod tests {
         let most = Minor(SAFE_INTEGER_MAX);
         assert_eq!(sum("rows", [most, Minor(-1), Minor(1)]).unwrap(), most);
         let error = sum("rows", [most, Minor(1)]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "rows: the sum does not fit: amounts stop at 2^53 - 1 minor units"
-        );
+        assert_eq!(error.to_string(), "rows: the sum does not fit: amounts stop at 2^53 - 1 minor units");
     }
 }

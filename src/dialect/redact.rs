@@ -40,11 +40,7 @@ pub(super) struct Credential {
 
 /// Whether a key names a credential. Only its letters count, without regard to case.
 pub(super) fn is_credential(key: &str) -> bool {
-    let letters: String = key
-        .chars()
-        .filter(|c| c.is_alphabetic())
-        .flat_map(char::to_lowercase)
-        .collect();
+    let letters: String = key.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect();
     ENDINGS.iter().any(|ending| letters.ends_with(ending)) || WHOLE.contains(&letters.as_str())
 }
 
@@ -107,14 +103,8 @@ mod tests {
             let start = text.find(part).unwrap();
             start..start + part.len()
         };
-        let credential = |path: &str, part| Credential {
-            path: path.to_owned(),
-            span: span(part),
-        };
+        let credential = |path: &str, part| Credential { path: path.to_owned(), span: span(part) };
         let cut = without(text, &[credential("token", "[1, 2]"), credential("cvc", "7")]);
-        assert_eq!(
-            cut,
-            "{ \"a\" :1,\n\"token\": \"[redacted]\" , \"b\":\"é\",\"cvc\":\"[redacted]\"}"
-        );
+        assert_eq!(cut, "{ \"a\" :1,\n\"token\": \"[redacted]\" , \"b\":\"é\",\"cvc\":\"[redacted]\"}");
     }
 }

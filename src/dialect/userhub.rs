@@ -15,17 +15,10 @@ use crate::domain::bill::{Bill, BillLine};
 use crate::domain::integrity::{self, Statement, code};
 use crate::domain::money;
 
-const STATES: [(&str, InvoiceStatus); 3] = [
-    ("OPEN", InvoiceStatus::Open),
-    ("PAID", InvoiceStatus::Paid),
-    ("VOID", InvoiceStatus::Void),
-];
+const STATES: [(&str, InvoiceStatus); 3] =
+    [("OPEN", InvoiceStatus::Open), ("PAID", InvoiceStatus::Paid), ("VOID", InvoiceStatus::Void)];
 
-const PAYMENT_STATES: [(&str, ()); 3] = [
-    ("PAYMENT_METHOD_REQUIRED", ()),
-    ("ACTION_REQUIRED", ()),
-    ("PROCESSING", ()),
-];
+const PAYMENT_STATES: [(&str, ()); 3] = [("PAYMENT_METHOD_REQUIRED", ()), ("ACTION_REQUIRED", ()), ("PROCESSING", ())];
 
 /// What every part of a document needs to know of the whole.
 #[derive(Clone, Debug)]
@@ -42,11 +35,7 @@ pub(super) fn import(mut root: Reader, context: &ImportContext<'_>) -> Read<Draf
     let updated_at = root.instant("updateTime")?;
     let currency = root.currency("currencyCode", context.currency)?;
     let digits = money::exponent(&currency);
-    let frame = Frame {
-        currency,
-        unit: Unit::MajorText(digits),
-        created_at,
-    };
+    let frame = Frame { currency, unit: Unit::MajorText(digits), created_at };
     let mut bill = Bill {
         invoice: head(&mut root, context, &frame)?,
         snapshot: root.within("account", read_account)?,
@@ -55,20 +44,11 @@ pub(super) fn import(mut root: Reader, context: &ImportContext<'_>) -> Read<Draf
     bill.invoice.updated_at = updated_at.unwrap_or(created_at);
     read_items(&mut root, &mut bill, &frame)?;
     bill.changes = root.rows("changes", |change| read_change(change, &frame))?;
-    let statement = Statement {
-        digits,
-        ..read_amounts(&mut root, &mut bill, frame.unit)?
-    };
+    let statement = Statement { digits, ..read_amounts(&mut root, &mut bill, frame.unit)? };
     keep_payment_intent(&mut root)?;
     root.add_issues(integrity::check(&bill, &statement));
     bill.invoice.external_attributes = root.leftover();
-    Ok(Draft {
-        bill,
-        external_id,
-        customer_external_id: None,
-        updated_at,
-        issues: root.into_issues(),
-    })
+    Ok(Draft { bill, external_id, customer_external_id: None, updated_at, issues: root.into_issues() })
 }
 
 fn head(root: &mut Reader, context: &ImportContext<'_>, frame: &Frame) -> Read<invoice::Model> {
@@ -167,22 +147,16 @@ fn read_items(root: &mut Reader, bill: &mut Bill, frame: &Frame) -> Read<()> {
 }
 
 fn read_item(item: &mut Reader, frame: &Frame) -> Read<Item> {
-    let product = item
-        .within("product", |product| read_product(product, frame))?
-        .flatten();
+    let product = item.within("product", |product| read_product(product, frame))?.flatten();
     let product_id = product.as_ref().and_then(|product| product.external_id.clone());
-    let price = item
-        .within("price", |price| read_price(price, product_id.as_deref(), frame))?
-        .flatten();
+    let price = item.within("price", |price| read_price(price, product_id.as_deref(), frame))?.flatten();
     let subtotal = item.known_amount("subtotalAmount", frame.unit)?;
     let discount_total = item.amount("discountAmount", frame.unit)?.unwrap_or_default();
     let (period_start, period_end) = item.within("period", read_period)?.unwrap_or_default();
     let row = line_item::Model {
         external_id: item.id("id")?,
         description: item.text("description")?.unwrap_or_default(),
-        quantity: item
-            .decimal("quantity", Written::Number)?
-            .unwrap_or_else(|| DecimalText("1".to_owned())),
+        quantity: item.decimal("quantity", Written::Number)?.unwrap_or_else(|| DecimalText("1".to_owned())),
         subtotal,
         discount_total,
         amount: sum(&item.path("subtotalAmount"), [subtotal, Minor(-discount_total.0)])?,
@@ -340,10 +314,7 @@ mod tests {
         assert_eq!(imported.external_id, "in_4QPqKvtqkpJzP7");
         assert_eq!(imported.updated_at, Some(at("2024-06-15T13:00:00Z")));
         let row = &imported.bill.invoice;
-        assert_eq!(
-            (row.status, row.number.as_deref()),
-            (InvoiceStatus::Open, Some("ACME-123"))
-        );
+        assert_eq!((row.status, row.number.as_deref()), (InvoiceStatus::Open, Some("ACME-123")));
         assert_eq!((row.subtotal, row.discount_total), (Minor(900), Minor(100)));
         assert_eq!((row.tax_total, row.total), (Minor(200), Minor(1_000)));
         assert_eq!((row.amount_due, row.amount_paid), (Minor(1_000), Minor(0)));
@@ -379,10 +350,7 @@ mod tests {
         let edits = [
             ("\"endAmount\": \"200\"", "\"endAmount\": \"96\""),
             ("\"appliedAmount\": \"-100\"", "\"appliedAmount\": \"-4.00\""),
-            (
-                "\"dueAmount\": \"10\"",
-                "\"dueAmount\": \"6\", \"totalAmount\": \"10\", \"remainingDueAmount\": \"6\"",
-            ),
+            ("\"dueAmount\": \"10\"", "\"dueAmount\": \"6\", \"totalAmount\": \"10\", \"remainingDueAmount\": \"6\""),
         ];
         let imported = import(System::Userhub, &changed(SAMPLE, &edits)).unwrap();
         assert_eq!(imported.issues, []);
@@ -395,10 +363,7 @@ mod tests {
     #[test]
     fn products_prices_changes_and_the_payment_intent_find_their_places() {
         let edits = [
-            (
-                "\"product\": null",
-                r#""product": {"id": "prod_1", "uniqueId": "pro", "displayName": "Pro"}"#,
-            ),
+            ("\"product\": null", r#""product": {"id": "prod_1", "uniqueId": "pro", "displayName": "Pro"}"#),
             (
                 "\"price\": null",
                 r#""price": {"id": "price_1", "currencyCode": "USD", "interval": {"unit": "month"}, "tiers": []}"#,
@@ -436,14 +401,8 @@ mod tests {
     #[test]
     fn the_time_of_the_state_goes_to_the_state_it_belongs_to() {
         let time = ("\"stateTime\": null", "\"stateTime\": \"2024-06-16T00:00:00Z\"");
-        let paid = changed(
-            SAMPLE,
-            &[
-                time,
-                ("\"OPEN\"", "\"PAID\""),
-                ("\"paidAmount\": \"0\"", "\"paidAmount\": null"),
-            ],
-        );
+        let paid =
+            changed(SAMPLE, &[time, ("\"OPEN\"", "\"PAID\""), ("\"paidAmount\": \"0\"", "\"paidAmount\": null")]);
         let row = import(System::Userhub, &paid).unwrap().bill.invoice;
         assert_eq!(row.paid_at, Some(at("2024-06-16T00:00:00Z")));
         assert_eq!(row.amount_paid, row.amount_due);
@@ -459,17 +418,8 @@ mod tests {
     fn amounts_must_be_texts_and_have_the_digits_of_their_currency() {
         let text = changed(SAMPLE, &[("\"dueAmount\": \"10\"", "\"dueAmount\": 10")]);
         let error = import(System::Userhub, &text).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "dueAmount: expected a number as text, found a number"
-        );
-        let text = changed(
-            SAMPLE,
-            &[
-                ("\"USD\"", "\"JPY\""),
-                ("\"taxAmount\": \"2\"", "\"taxAmount\": \"2.4\""),
-            ],
-        );
+        assert_eq!(error.to_string(), "dueAmount: expected a number as text, found a number");
+        let text = changed(SAMPLE, &[("\"USD\"", "\"JPY\""), ("\"taxAmount\": \"2\"", "\"taxAmount\": \"2.4\"")]);
         let imported = import(System::Userhub, &text).unwrap();
         assert_eq!(imported.bill.invoice.tax_total, Minor(2));
         assert_eq!(imported.bill.invoice.amount_due, Minor(10));
@@ -488,19 +438,13 @@ mod tests {
             edited("\"quantity\": 2", "\"quantity\": \"2\""),
             "items[0].quantity: expected a number, found a text"
         );
-        assert_eq!(
-            edited("\"42 West St\"", "42"),
-            "account.address.lines[0]: expected a text, found a number"
-        );
+        assert_eq!(edited("\"42 West St\"", "42"), "account.address.lines[0]: expected a text, found a number");
         assert_eq!(
             edited("\"paymentIntent\": null", "\"paymentIntent\": \"pi_1\""),
             "paymentIntent: expected an object, found a text"
         );
         let items = |item: &str, count| format!(r#"{{"id": "x", "items": [{}]}}"#, vec![item; count].join(","));
-        assert_eq!(
-            refused(&items("{}", 1_001)),
-            "items: 1001 entries, at most 1000 are read"
-        );
+        assert_eq!(refused(&items("{}", 1_001)), "items: 1001 entries, at most 1000 are read");
         assert_eq!(refused(&items("{\"id\": \"a\"}", 2)), "items[1].id: a occurs twice");
     }
 

@@ -107,11 +107,9 @@ impl Bill {
         self.invoice.tenant_id = keys.tenant.clone();
         self.invoice.id = keys.invoice.clone();
         self.invoice.customer_id = keys.customer.clone();
-        for map in [
-            &mut self.invoice.origin_metadata,
-            &mut self.invoice.metadata,
-            &mut self.invoice.external_attributes,
-        ] {
+        for map in
+            [&mut self.invoice.origin_metadata, &mut self.invoice.metadata, &mut self.invoice.external_attributes]
+        {
             fill(map);
         }
         if self.invoice.integrity_issues.is_null() {
@@ -151,18 +149,14 @@ impl Bill {
             price.tenant_id = keys.tenant.clone();
             price.id = imported(keys.tenant, system, price.external_id.as_deref().unwrap_or_default());
             price.source_system = system;
-            price.product_id = price
-                .product_id
-                .take()
-                .map(|product| imported(keys.tenant, system, product.as_str()));
+            price.product_id = price.product_id.take().map(|product| imported(keys.tenant, system, product.as_str()));
             fill(&mut price.details);
         }
     }
 
     fn key_payments(&mut self, keys: BillKeys<'_>, system: SourceSystem) {
-        let ids: Vec<entity::PaymentId> = (0..self.payments.len())
-            .map(|index| ids::derived(&[keys.invoice.as_str(), &index.to_string()]))
-            .collect();
+        let ids: Vec<entity::PaymentId> =
+            (0..self.payments.len()).map(|index| ids::derived(&[keys.invoice.as_str(), &index.to_string()])).collect();
         for (index, payment) in self.payments.iter_mut().enumerate() {
             payment.row.refunded_payment_id = payment.refund_of.and_then(|of| ids.get(of)).cloned();
             payment.row.id = ids.get(index).cloned().unwrap_or_default();
@@ -224,11 +218,8 @@ impl BillLine {
         fill(&mut self.row.external_attributes);
         let refer = |external_id: &Option<String>| external_id.clone().unwrap_or_default();
         if self.subscription.is_some() {
-            self.row.subscription_id = Some(imported::<SubscriptionId>(
-                keys.tenant,
-                system,
-                &refer(&self.subscription),
-            ));
+            self.row.subscription_id =
+                Some(imported::<SubscriptionId>(keys.tenant, system, &refer(&self.subscription)));
         }
         if self.product.is_some() {
             self.row.product_id = Some(imported::<ProductId>(keys.tenant, system, &refer(&self.product)));

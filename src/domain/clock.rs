@@ -15,25 +15,17 @@ pub struct Clock {
 impl Clock {
     /// The system's time.
     pub const fn system() -> Self {
-        Self {
-            offset: Duration::zero(),
-        }
+        Self { offset: Duration::zero() }
     }
 
     /// A clock that reads `start` now and runs on from there.
     pub fn starting_at(start: DateTime<Utc>) -> Self {
-        Self {
-            offset: start - system_now(),
-        }
+        Self { offset: start - system_now() }
     }
 
     /// The moment, in milliseconds.
     pub fn now(self) -> Instant {
-        Instant::new(
-            system_now()
-                .checked_add_signed(self.offset)
-                .unwrap_or(DateTime::UNIX_EPOCH),
-        )
+        Instant::new(system_now().checked_add_signed(self.offset).unwrap_or(DateTime::UNIX_EPOCH))
     }
 }
 

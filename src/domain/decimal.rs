@@ -50,19 +50,12 @@ impl Decimal {
     /// A whole number.
     pub const fn from_integer(value: i64) -> Self {
         // Widening: every i64 is an i128.
-        Self {
-            unscaled: value as i128,
-            scale: 0,
-        }
+        Self { unscaled: value as i128, scale: 0 }
     }
 
     /// `minor` units of a currency with `exponent` digits, in major units.
     pub fn from_minor(minor: Minor, exponent: u32) -> Self {
-        Self {
-            unscaled: i128::from(minor.0),
-            scale: exponent,
-        }
-        .trimmed()
+        Self { unscaled: i128::from(minor.0), scale: exponent }.trimmed()
     }
 
     /// Reads `12`, `-0.5`, `1.250`, `1e3` (JSON's number grammar, leading zeros allowed).
@@ -132,10 +125,7 @@ impl Decimal {
     /// # Errors
     /// [`DecimalError::TooLarge`] when the result has too many digits.
     pub fn times(self, other: Self) -> Result<Self, DecimalError> {
-        let unscaled = self
-            .unscaled
-            .checked_mul(other.unscaled)
-            .ok_or(DecimalError::TooLarge)?;
+        let unscaled = self.unscaled.checked_mul(other.unscaled).ok_or(DecimalError::TooLarge)?;
         Self::with_scale(unscaled, i64::from(self.scale) + i64::from(other.scale))
     }
 
@@ -144,29 +134,19 @@ impl Decimal {
     /// # Errors
     /// [`DecimalError::TooLarge`] beyond ±(2^53 - 1) minor units.
     pub fn to_minor(self, exponent: u32) -> Result<Rounding, DecimalError> {
-        let shift = 10_i128
-            .checked_pow(exponent.abs_diff(self.scale))
-            .ok_or(DecimalError::TooLarge)?;
+        let shift = 10_i128.checked_pow(exponent.abs_diff(self.scale)).ok_or(DecimalError::TooLarge)?;
         let (minor, exact) = if exponent >= self.scale {
             (self.unscaled.checked_mul(shift).ok_or(DecimalError::TooLarge)?, true)
         } else {
             let (quotient, rest) = (self.unscaled / shift, self.unscaled % shift);
-            let away = if rest.abs().saturating_mul(2) >= shift {
-                rest.signum()
-            } else {
-                0
-            };
+            let away = if rest.abs().saturating_mul(2) >= shift { rest.signum() } else { 0 };
             (quotient + away, rest == 0)
         };
         let minor = i64::try_from(minor).map_err(|_source| DecimalError::TooLarge)?;
         if minor.unsigned_abs() > SAFE_INTEGER_MAX.unsigned_abs() {
             return Err(DecimalError::TooLarge);
         }
-        Ok(if exact {
-            Rounding::Exact(Minor(minor))
-        } else {
-            Rounding::Rounded(Minor(minor))
-        })
+        Ok(if exact { Rounding::Exact(Minor(minor)) } else { Rounding::Rounded(Minor(minor)) })
     }
 
     /// The canonical text as it is stored: no exponent, no trailing zeros, no `-0`.
@@ -196,9 +176,7 @@ fn parse_power(text: &str) -> Result<i32, DecimalError> {
     if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
         return Err(DecimalError::Malformed);
     }
-    text.trim_start_matches('+')
-        .parse()
-        .map_err(|_source| DecimalError::TooLarge)
+    text.trim_start_matches('+').parse().map_err(|_source| DecimalError::TooLarge)
 }
 
 #[cfg(test)]
@@ -230,9 +208,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in [
-            "", "-", ".", "1.", ".5", "1e", "+1", "0x1", "1,5", "string", "１", "1 ", "--1", "1e+-2",
-        ] {
+        for text in ["", "-", ".", "1.", ".5", "1e", "+1", "0x1", "1,5", "string", "１", "1 ", "--1", "1e+-2"] {
             assert_eq!(Decimal::parse(text), Err(DecimalError::Malformed), "{text}");
         }
         assert_eq!(Decimal::parse("1e400"), Err(DecimalError::TooLarge));
@@ -247,10 +223,7 @@ mod tests {
         assert_eq!(minor("-1.005", 2), Ok(Rounding::Rounded(Minor(-101))));
         assert_eq!(minor("1.004", 2), Ok(Rounding::Rounded(Minor(100))));
         assert_eq!(minor("500", 0), Ok(Rounding::Exact(Minor(500))));
-        assert_eq!(
-            minor("90071992547409.91", 2),
-            Ok(Rounding::Exact(Minor(SAFE_INTEGER_MAX)))
-        );
+        assert_eq!(minor("90071992547409.91", 2), Ok(Rounding::Exact(Minor(SAFE_INTEGER_MAX))));
         assert_eq!(minor("90071992547409.92", 2), Err(DecimalError::TooLarge));
     }
 

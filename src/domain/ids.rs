@@ -58,10 +58,7 @@ fn digest(prefix: &str, key: &[&str]) -> u128 {
         hash.update(part.as_bytes());
         hash.update([0xff]);
     }
-    hash.finalize()
-        .iter()
-        .take(16)
-        .fold(0, |bits, byte| (bits << 8) | u128::from(*byte))
+    hash.finalize().iter().take(16).fold(0, |bits, byte| (bits << 8) | u128::from(*byte))
 }
 
 #[cfg(test)]
@@ -76,10 +73,7 @@ mod tests {
         let again: InvoiceId = derived(&["ten_1", "METEROID", "42"]);
         let other: CustomerId = derived(&["ten_1", "METEROID", "42"]);
         assert_eq!(first, again);
-        assert_ne!(
-            first.as_str().trim_start_matches("inv_"),
-            other.as_str().trim_start_matches("cus_")
-        );
+        assert_ne!(first.as_str().trim_start_matches("inv_"), other.as_str().trim_start_matches("cus_"));
     }
 
     #[test]
@@ -92,10 +86,7 @@ mod tests {
     #[test]
     fn ids_of_a_moment_sort_by_it() {
         let early: InvoiceId = at(Instant::new(chrono::DateTime::from_timestamp_nanos(1_000_000)), &["z"]);
-        let late: InvoiceId = at(
-            Instant::new(chrono::DateTime::from_timestamp_nanos(2_000_000_000)),
-            &["a"],
-        );
+        let late: InvoiceId = at(Instant::new(chrono::DateTime::from_timestamp_nanos(2_000_000_000)), &["a"]);
         assert!(early < late, "{early} {late}");
         assert_eq!(early.as_str().len(), "inv_".len() + 26);
     }

@@ -118,13 +118,7 @@ pub fn check(bill: &Bill, statement: &Statement) -> Vec<Issue> {
             let rated = rated(line, digits);
             compare(&mut issues, code::LINE_SUBTOTAL_MISMATCH, statement, subtotal, rated);
         }
-        compare(
-            &mut issues,
-            code::LINE_AMOUNT_MISMATCH,
-            statement,
-            amount,
-            line_amount(line),
-        );
+        compare(&mut issues, code::LINE_AMOUNT_MISMATCH, statement, amount, line_amount(line));
     }
     check_totals(bill, statement, &mut issues);
     check_settlement(bill, statement, &mut issues);
@@ -133,17 +127,8 @@ pub fn check(bill: &Bill, statement: &Statement) -> Vec<Issue> {
 
 fn check_totals(bill: &Bill, statement: &Statement, issues: &mut Vec<Issue>) {
     let row = &bill.invoice;
-    let lines = sum(bill
-        .lines
-        .iter()
-        .map(|line| line.row.subtotal.0.checked_sub(line.row.discount_total.0)));
-    compare(
-        issues,
-        code::SUBTOTAL_MISMATCH,
-        statement,
-        statement.subtotal.as_ref(),
-        lines,
-    );
+    let lines = sum(bill.lines.iter().map(|line| line.row.subtotal.0.checked_sub(line.row.discount_total.0)));
+    compare(issues, code::SUBTOTAL_MISMATCH, statement, statement.subtotal.as_ref(), lines);
     if !bill.discounts.is_empty() {
         let discounts = sum(bill.discounts.iter().map(|discount| Some(discount.amount.0)));
         let stated = statement.discount_total.as_ref();
@@ -204,9 +189,7 @@ fn compare(
 }
 
 fn sum(amounts: impl IntoIterator<Item = Option<i64>>) -> Option<Minor> {
-    let total = amounts
-        .into_iter()
-        .try_fold(0_i64, |total, amount| total.checked_add(amount?));
+    let total = amounts.into_iter().try_fold(0_i64, |total, amount| total.checked_add(amount?));
     total.map(Minor)
 }
 
@@ -257,10 +240,7 @@ mod tests {
     use super::*;
 
     fn stated(path: &str, amount: i64) -> Stated {
-        Stated {
-            path: path.to_owned(),
-            amount: Minor(amount),
-        }
+        Stated { path: path.to_owned(), amount: Minor(amount) }
     }
 
     fn line(quantity: &str, unit_price: &str, subtotal: i64, discount: i64) -> BillLine {
@@ -280,14 +260,8 @@ mod tests {
     fn bill() -> Bill {
         let mut bill = Bill {
             lines: vec![line("2", "10", 2_000, 100), line("1.5", "3.339", 501, 0)],
-            discounts: vec![discount::Model {
-                amount: Minor(200),
-                ..Default::default()
-            }],
-            taxes: vec![tax::Model {
-                tax_amount: Minor(418),
-                ..Default::default()
-            }],
+            discounts: vec![discount::Model { amount: Minor(200), ..Default::default() }],
+            taxes: vec![tax::Model { tax_amount: Minor(418), ..Default::default() }],
             payments: vec![BillPayment {
                 row: payment::Model {
                     status: PaymentStatus::Succeeded,
@@ -322,14 +296,8 @@ mod tests {
             amount_paid: Some(stated("paid", 1_000)),
             amount_remaining: Some(stated("remaining", 1_500)),
             balance_end: None,
-            line_subtotals: vec![
-                Some(stated("lines[0].subtotal", 2_000)),
-                Some(stated("lines[1].subtotal", 501)),
-            ],
-            line_amounts: vec![
-                Some(stated("lines[0].amount", 1_900)),
-                Some(stated("lines[1].amount", 501)),
-            ],
+            line_subtotals: vec![Some(stated("lines[0].subtotal", 2_000)), Some(stated("lines[1].subtotal", 501))],
+            line_amounts: vec![Some(stated("lines[0].amount", 1_900)), Some(stated("lines[1].amount", 501))],
         }
     }
 
@@ -389,10 +357,8 @@ mod tests {
     fn a_void_invoice_may_state_what_would_have_been_due() {
         let mut bill = bill();
         bill.invoice.status = InvoiceStatus::Void;
-        let with_remaining = |amount| Statement {
-            amount_remaining: Some(stated("remaining", amount)),
-            ..Default::default()
-        };
+        let with_remaining =
+            |amount| Statement { amount_remaining: Some(stated("remaining", amount)), ..Default::default() };
         assert_eq!(check(&bill, &with_remaining(0)), []);
         assert_eq!(check(&bill, &with_remaining(2_500)), []);
         assert_eq!(check(&bill, &with_remaining(1_500)).len(), 1);

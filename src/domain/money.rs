@@ -20,10 +20,7 @@ pub struct Money {
 impl Money {
     /// `minor` units of `currency`.
     pub fn new(minor: Minor, currency: &CurrencyCode) -> Self {
-        Self {
-            minor,
-            currency: currency.clone(),
-        }
+        Self { minor, currency: currency.clone() }
     }
 
     /// Digits behind the point, as ISO 4217 lists them.
@@ -45,9 +42,7 @@ impl Money {
 
 /// Digits behind the point of `currency`, 0 to 4.
 pub fn exponent(currency: &CurrencyCode) -> u32 {
-    Currency::from_code(&currency.0)
-        .and_then(Currency::exponent)
-        .map_or(EXPONENT_DEFAULT, u32::from)
+    Currency::from_code(&currency.0).and_then(Currency::exponent).map_or(EXPONENT_DEFAULT, u32::from)
 }
 
 /// Reads a currency code: three ASCII letters, upper-cased. Codes that ISO 4217 has retired pass.

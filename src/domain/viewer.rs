@@ -169,20 +169,13 @@ pub struct Tenant {
 impl Tenant {
     /// Everything of one tenant.
     pub const fn whole(id: TenantId) -> Self {
-        Self {
-            id,
-            customers: None,
-            drafts: true,
-        }
+        Self { id, customers: None, drafts: true }
     }
 
     /// The same tenant, cut to some customers.
     #[must_use]
     pub fn limited_to(self, customers: Vec<CustomerId>) -> Self {
-        Self {
-            customers: Some(customers.into()),
-            ..self
-        }
+        Self { customers: Some(customers.into()), ..self }
     }
 
     /// The same tenant without invoices in the state DRAFT.
@@ -237,18 +230,8 @@ impl Viewer {
             None => tenant,
         };
         let own_people = matches!(kind, PrincipalKind::Merchant | PrincipalKind::Service);
-        let tenant = if own_people || scopes.has(Scope::InvoicesWrite) {
-            tenant
-        } else {
-            tenant.without_drafts()
-        };
-        Self {
-            kind,
-            subject,
-            scopes,
-            expires_at,
-            tenant,
-        }
+        let tenant = if own_people || scopes.has(Scope::InvoicesWrite) { tenant } else { tenant.without_drafts() };
+        Self { kind, subject, scopes, expires_at, tenant }
     }
 
     /// Whose rows the caller may see.
@@ -281,9 +264,7 @@ mod tests {
     fn partners_see_drafts_only_with_the_scope_to_write_invoices() {
         let sees = |kind, scopes: &str| {
             let scopes = ScopeSet::parse(scopes);
-            Viewer::new(kind, "s".into(), scopes, DateTime::UNIX_EPOCH, "ten_1".into(), None)
-                .tenant()
-                .sees_drafts()
+            Viewer::new(kind, "s".into(), scopes, DateTime::UNIX_EPOCH, "ten_1".into(), None).tenant().sees_drafts()
         };
         assert!(sees(PrincipalKind::Merchant, ""));
         assert!(!sees(PrincipalKind::Partner, "invoices:read"));

@@ -26,18 +26,12 @@ pub(super) struct Place {
 impl Place {
     /// The outermost selection set of a definition.
     pub(super) fn top() -> Self {
-        Self {
-            levels: 1,
-            ..Self::default()
-        }
+        Self { levels: 1, ..Self::default() }
     }
 
     /// The same place with one more selection set around it.
     pub(super) fn one_set_deeper(self) -> Self {
-        Self {
-            levels: self.levels.saturating_add(1),
-            ..self
-        }
+        Self { levels: self.levels.saturating_add(1), ..self }
     }
 
     /// The place below a field called `name` that stands here.

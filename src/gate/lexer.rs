@@ -92,10 +92,7 @@ pub(super) struct Lexer<'a> {
 impl<'a> Lexer<'a> {
     /// Starts at the beginning of `document`.
     pub(super) fn new(document: &'a str) -> Self {
-        Self {
-            document,
-            rest: document,
-        }
+        Self { document, rest: document }
     }
 
     /// Offset in bytes of the next unread character.
@@ -121,16 +118,10 @@ impl<'a> Lexer<'a> {
             other if is_name_start(other) => (Kind::Name, Some(name_len(self.rest))),
             other => (punctuator(other).ok_or_else(|| unreadable(start, "a token"))?, Some(1)),
         };
-        let (text, rest) = len
-            .and_then(|len| self.rest.split_at_checked(len))
-            .ok_or_else(|| unreadable(start, whole(kind)))?;
+        let (text, rest) =
+            len.and_then(|len| self.rest.split_at_checked(len)).ok_or_else(|| unreadable(start, whole(kind)))?;
         self.rest = rest;
-        Ok(Some(Token {
-            kind,
-            text,
-            start,
-            after_comment,
-        }))
+        Ok(Some(Token { kind, text, start, after_comment }))
     }
 
     /// Moves to the next token; tells whether a comment was on the way.
@@ -142,10 +133,8 @@ impl<'a> Lexer<'a> {
                 return commented;
             };
             commented = true;
-            let (_, after) = comment
-                .find(['\n', '\r'])
-                .and_then(|end| comment.split_at_checked(end))
-                .unwrap_or((comment, ""));
+            let (_, after) =
+                comment.find(['\n', '\r']).and_then(|end| comment.split_at_checked(end)).unwrap_or((comment, ""));
             self.rest = after;
         }
     }
@@ -187,8 +176,7 @@ fn is_name_start(character: char) -> bool {
 }
 
 fn name_len(text: &str) -> usize {
-    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .unwrap_or(text.len())
+    text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len())
 }
 
 /// Length of the number that `text` begins with; a letter right behind it spoils it.
@@ -198,10 +186,7 @@ fn number_len(text: &str) -> Option<usize> {
         Some(rest) => rest,
         None => strip_digits(unsigned)?,
     };
-    let after_fraction = after_integer
-        .strip_prefix('.')
-        .and_then(strip_digits)
-        .unwrap_or(after_integer);
+    let after_fraction = after_integer.strip_prefix('.').and_then(strip_digits).unwrap_or(after_integer);
     let after_exponent = after_fraction
         .strip_prefix(['e', 'E'])
         .map(|rest| rest.strip_prefix(['+', '-']).unwrap_or(rest))
@@ -274,11 +259,8 @@ mod tests {
 
     #[test]
     fn every_kind_is_told_apart() {
-        let kinds: Vec<Kind> = lex("{ } ( ) [ ] : = ! @ $ ... _a1 -1.5e+3 \"s\"")
-            .unwrap()
-            .into_iter()
-            .map(|(kind, _)| kind)
-            .collect();
+        let kinds: Vec<Kind> =
+            lex("{ } ( ) [ ] : = ! @ $ ... _a1 -1.5e+3 \"s\"").unwrap().into_iter().map(|(kind, _)| kind).collect();
         assert_eq!(
             kinds,
             [
@@ -362,9 +344,8 @@ mod tests {
     #[test]
     fn a_token_knows_that_a_comment_stands_before_it() {
         let mut lexer = Lexer::new("on Invoice on#\nInvoice");
-        let seen: Vec<bool> = std::iter::from_fn(|| lexer.next_token().unwrap())
-            .map(|token| token.after_comment)
-            .collect();
+        let seen: Vec<bool> =
+            std::iter::from_fn(|| lexer.next_token().unwrap()).map(|token| token.after_comment).collect();
         assert_eq!(seen, [false, false, false, true]);
     }
 

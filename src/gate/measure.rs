@@ -77,10 +77,7 @@ impl Measured {
     /// # Errors
     /// [`Unreadable`] at the first thing in the text that is no token.
     pub(super) fn of_text(document: &str) -> Result<Self, Unreadable> {
-        let mut measured = Self {
-            bytes: document.len(),
-            ..Self::default()
-        };
+        let mut measured = Self { bytes: document.len(), ..Self::default() };
         let mut lexer = Lexer::new(document);
         let mut open: usize = 0;
         while let Some(token) = lexer.next_token()? {
@@ -321,10 +318,7 @@ mod tests {
     #[test]
     fn a_cycle_is_found_wherever_it_stands() {
         assert_eq!(endless("{ ...A } fragment A on T { ...A }"), Endless::Cycle);
-        assert_eq!(
-            endless("{ a } fragment A on T { b { ...B } } fragment B on T { ...A }"),
-            Endless::Cycle
-        );
+        assert_eq!(endless("{ a } fragment A on T { b { ...B } } fragment B on T { ...A }"), Endless::Cycle);
         assert_eq!(
             endless("fragment A on T { a ...B } fragment B on T { ...C } fragment C on T { ...B }"),
             Endless::Cycle
@@ -333,10 +327,7 @@ mod tests {
 
     #[test]
     fn two_fragments_of_one_name_are_refused() {
-        assert_eq!(
-            endless("{ ...A } fragment A on T { a } fragment A on T { b }"),
-            Endless::Duplicate
-        );
+        assert_eq!(endless("{ ...A } fragment A on T { a } fragment A on T { b }"), Endless::Duplicate);
     }
 
     #[test]
@@ -370,9 +361,7 @@ mod tests {
     fn write_out(document: &str) -> String {
         let mut parts = document.split(" fragment ");
         let mut written = parts.next().unwrap().to_owned();
-        let bodies: HashMap<&str, &str> = parts
-            .map(|part| (&part[..2], &part[part.find('{').unwrap()..]))
-            .collect();
+        let bodies: HashMap<&str, &str> = parts.map(|part| (&part[..2], &part[part.find('{').unwrap()..])).collect();
         while let Some(at) = written.find("...F") {
             let body = format!("...Gone ... {}", bodies[&written[at + 3..at + 5]]);
             written.replace_range(at..at + 5, &body);

@@ -176,35 +176,15 @@ fn admit(found: &Measured, most: &Limits) -> Result<(), GateError> {
     within(found.name_bytes, most.name_bytes, Refusal::NameTooLong)?;
     within(found.nesting, most.nesting_brackets, Refusal::NestingTooDeep)?;
     within(found.directives, most.directives, Refusal::TooManyDirectives)?;
-    within(
-        found.field_directives,
-        most.field_directives,
-        Refusal::TooManyFieldDirectives,
-    )?;
+    within(found.field_directives, most.field_directives, Refusal::TooManyFieldDirectives)?;
     within(found.operations, most.operations, Refusal::TooManyOperations)?;
     within(found.fragments, most.fragments, Refusal::TooManyFragments)?;
     within(found.variables, most.variables, Refusal::TooManyVariables)?;
-    within(
-        found.fields_expanded,
-        most.expanded_fields,
-        Refusal::TooManyExpandedFields,
-    )?;
-    within(
-        found.tokens_expanded,
-        most.expanded_tokens,
-        Refusal::TooManyExpandedTokens,
-    )?;
+    within(found.fields_expanded, most.expanded_fields, Refusal::TooManyExpandedFields)?;
+    within(found.tokens_expanded, most.expanded_tokens, Refusal::TooManyExpandedTokens)?;
     within(found.depth, most.depth_fields, Refusal::DepthTooDeep)?;
-    within(
-        found.introspection_depth,
-        most.introspection_depth_fields,
-        Refusal::IntrospectionTooDeep,
-    )?;
-    within(
-        found.introspection_lists,
-        most.introspection_lists,
-        Refusal::IntrospectionListsTooDeep,
-    )?;
+    within(found.introspection_depth, most.introspection_depth_fields, Refusal::IntrospectionTooDeep)?;
+    within(found.introspection_lists, most.introspection_lists, Refusal::IntrospectionListsTooDeep)?;
     within(found.levels, most.selection_levels, Refusal::LevelsTooDeep)?;
     within(found.aliases, most.aliases, Refusal::TooManyAliases)?;
     within(found.root_fields, most.root_fields, Refusal::TooManyRootFields)

@@ -74,12 +74,7 @@ impl<'a> Reader<'a> {
     fn new(document: &'a str) -> Result<Self, Unreadable> {
         let mut lexer = Lexer::new(document);
         let next = lexer.next_token()?;
-        Ok(Self {
-            lexer,
-            next,
-            read: 0,
-            outline: Outline::default(),
-        })
+        Ok(Self { lexer, next, read: 0, outline: Outline::default() })
     }
 
     /// Reads one operation or fragment.
@@ -118,10 +113,7 @@ impl<'a> Reader<'a> {
         let name = self.expect(Kind::Name, "the name of the fragment")?;
         let on = self.expect(Kind::Name, "`on`")?;
         if on.text != "on" {
-            return Err(Unreadable {
-                offset: on.start,
-                expected: "`on`",
-            });
+            return Err(Unreadable { offset: on.start, expected: "`on`" });
         }
         self.expect(Kind::Name, "the type of the fragment")?;
         self.directives()?;
@@ -181,10 +173,7 @@ impl<'a> Reader<'a> {
         }
         self.directives()?;
         definition.own.add_spread();
-        definition.spreads.push(SpreadAt {
-            fragment: name.text,
-            place,
-        });
+        definition.spreads.push(SpreadAt { fragment: name.text, place });
         Ok(None)
     }
 
@@ -196,10 +185,7 @@ impl<'a> Reader<'a> {
         let name = self.expect(Kind::Name, "the name of a type")?;
         if name.after_comment {
             let expected = "the type on the same line as `on`";
-            return Err(Unreadable {
-                offset: name.start,
-                expected,
-            });
+            return Err(Unreadable { offset: name.start, expected });
         }
         Ok(())
     }

@@ -104,32 +104,18 @@ struct Edge {
 }
 
 fn edge(limit: usize, code: &'static str, error: fn(Excess) -> GateError, document: impl Fn(usize) -> String) -> Edge {
-    Edge {
-        inside: document(limit),
-        above: document(limit + 1),
-        error,
-        limit,
-        code,
-    }
+    Edge { inside: document(limit), above: document(limit + 1), error, limit, code }
 }
 
 fn text_edges() -> Vec<Edge> {
     vec![
-        edge(20_000, "QUERY_TOO_LARGE", GateError::DocumentTooLarge, |n| {
-            format!("{{ a }}#{}", "x".repeat(n - 6))
-        }),
-        edge(2_000, "QUERY_TOO_LARGE", GateError::TooManyTokens, |n| {
-            format!("{{ a(x: [{}]) }}", "1 ".repeat(n - 9))
-        }),
-        edge(128, "QUERY_TOO_LARGE", GateError::NameTooLong, |n| {
-            format!("{{ {} }}", "a".repeat(n))
-        }),
+        edge(20_000, "QUERY_TOO_LARGE", GateError::DocumentTooLarge, |n| format!("{{ a }}#{}", "x".repeat(n - 6))),
+        edge(2_000, "QUERY_TOO_LARGE", GateError::TooManyTokens, |n| format!("{{ a(x: [{}]) }}", "1 ".repeat(n - 9))),
+        edge(128, "QUERY_TOO_LARGE", GateError::NameTooLong, |n| format!("{{ {} }}", "a".repeat(n))),
         edge(40, "QUERY_TOO_DEEP", GateError::NestingTooDeep, |n| {
             format!("{{ a(x: {}) }}", nested(n - 2, "[", "", "]"))
         }),
-        edge(20, "QUERY_TOO_COMPLEX", GateError::TooManyDirectives, |n| {
-            format!("{{ a {{ {} }} }}", "a @d ".repeat(n))
-        }),
+        edge(20, "QUERY_TOO_COMPLEX", GateError::TooManyDirectives, |n| format!("{{ a {{ {} }} }}", "a @d ".repeat(n))),
         edge(4, "QUERY_TOO_COMPLEX", GateError::TooManyFieldDirectives, |n| {
             format!("{{ a {} }}", "@d(x: [1]) ".repeat(n))
         }),
@@ -146,10 +132,7 @@ fn definition_edges() -> Vec<Edge> {
         }),
         edge(50, "QUERY_TOO_COMPLEX", GateError::TooManyVariables, |n| {
             let variables = numbered(n - 25, |at| format!("$v{at}: [Int!] = [1] "));
-            format!(
-                "query A({variables}) {{ a(x: $v1) }} query B({}) {{ a }}",
-                "$a: T ".repeat(25)
-            )
+            format!("query A({variables}) {{ a(x: $v1) }} query B({}) {{ a }}", "$a: T ".repeat(25))
         }),
     ]
 }
@@ -173,11 +156,7 @@ fn expansion_edges() -> Vec<Edge> {
         }),
         edge(10_000, "QUERY_TOO_COMPLEX", GateError::TooManyExpandedFields, |n| {
             let rest = "a ".repeat(n - 99 * 101 - 1);
-            format!(
-                "{{ a {{ {} {rest} }} }} fragment F on T {{ {} }}",
-                "...F ".repeat(99),
-                "a ".repeat(100)
-            )
+            format!("{{ a {{ {} {rest} }} }} fragment F on T {{ {} }}", "...F ".repeat(99), "a ".repeat(100))
         }),
         edge(50_000, "QUERY_TOO_COMPLEX", GateError::TooManyExpandedTokens, |n| {
             let spreads = "...F ".repeat(100);
@@ -189,34 +168,21 @@ fn expansion_edges() -> Vec<Edge> {
         }),
         edge(30, "QUERY_TOO_COMPLEX", GateError::TooManyAliases, |n| {
             let aliases = "b: a ".repeat(n - 20);
-            format!(
-                "{{ a {{ ...F ...F {aliases} }} }} fragment F on T {{ {} }}",
-                "c: d ".repeat(10)
-            )
+            format!("{{ a {{ ...F ...F {aliases} }} }} fragment F on T {{ {} }}", "c: d ".repeat(10))
         }),
         edge(20, "QUERY_TOO_COMPLEX", GateError::TooManyRootFields, |n| {
             let fields = "a ".repeat(n - 10);
-            format!(
-                "query A {{ a }} {{ ...F ... {{ ...F }} {fields} }} fragment F on T {{ {} }}",
-                "b ".repeat(5)
-            )
+            format!("query A {{ a }} {{ ...F ... {{ ...F }} {fields} }} fragment F on T {{ {} }}", "b ".repeat(5))
         }),
     ]
 }
 
 #[test]
 fn every_limit_passes_its_number_and_refuses_the_next() {
-    for edge in text_edges()
-        .into_iter()
-        .chain(definition_edges())
-        .chain(expansion_edges())
-    {
+    for edge in text_edges().into_iter().chain(definition_edges()).chain(expansion_edges()) {
         pass(&edge.inside);
         let refused = refuse(&edge.above);
-        let excess = Excess {
-            found: edge.limit + 1,
-            limit: edge.limit,
-        };
+        let excess = Excess { found: edge.limit + 1, limit: edge.limit };
         assert_eq!(refused, (edge.error)(excess));
         assert_eq!(refused.code(), edge.code);
     }
@@ -230,22 +196,14 @@ fn the_reference_query_passes() {
 
 #[test]
 fn twenty_aliases_of_an_invoice_pass() {
-    let fields = numbered(20, |at| {
-        format!("i{at}: invoice(id: \"in_{at}\") {{ id number status }} ")
-    });
+    let fields = numbered(20, |at| format!("i{at}: invoice(id: \"in_{at}\") {{ id number status }} "));
     let measured = pass(&format!("{{ {fields} }}"));
     assert_eq!((measured.aliases, measured.root_fields), (20, 20));
 }
 
 #[test]
 fn twenty_aliases_of_the_whole_bill_pass_as_a_fragment() {
-    let body = REFERENCE_QUERY
-        .split_once("(id: $id)")
-        .unwrap()
-        .1
-        .trim_end()
-        .strip_suffix('}')
-        .unwrap();
+    let body = REFERENCE_QUERY.split_once("(id: $id)").unwrap().1.trim_end().strip_suffix('}').unwrap();
     let fields = numbered(20, |at| format!("i{at}: invoice(id: \"in_{at}\") {{ ...Bill }} "));
     pass(&format!("{{ {fields} }} fragment Bill on Invoice {body}"));
 }
@@ -303,10 +261,7 @@ fn forty_way_fan_out_is_refused() {
 #[test]
 fn a_bomb_in_an_operation_that_is_not_selected_is_refused() {
     let bomb = fan_out(2, 28).replacen("{ ...F0 }", "query Bomb { ...F0 }", 1);
-    assert_eq!(
-        refuse(&format!("query Used {{ version }} {bomb}")).code(),
-        "QUERY_TOO_COMPLEX"
-    );
+    assert_eq!(refuse(&format!("query Used {{ version }} {bomb}")).code(), "QUERY_TOO_COMPLEX");
 }
 
 #[test]
@@ -340,40 +295,22 @@ fn two_fragments_of_one_name_are_refused() {
 #[test]
 fn a_very_long_document_is_refused_by_its_length_alone() {
     let refused = refuse(&"\"".repeat(300_000));
-    assert_eq!(
-        refused,
-        GateError::DocumentTooLarge(Excess {
-            found: 300_000,
-            limit: 20_000
-        })
-    );
+    assert_eq!(refused, GateError::DocumentTooLarge(Excess { found: 300_000, limit: 20_000 }));
 }
 
 #[test]
 fn a_syntax_error_says_where_and_what() {
     let refused = refuse("{\r\n  a\r  é\n}");
-    assert_eq!(
-        refused.to_string(),
-        "syntax error at line 3, column 3: expected a token"
-    );
+    assert_eq!(refused.to_string(), "syntax error at line 3, column 3: expected a token");
     assert_eq!(refused.code(), "GRAPHQL_PARSE_FAILED");
-    assert_eq!(
-        refuse("").to_string(),
-        "syntax error at line 1, column 1: expected an operation or a fragment"
-    );
-    assert_eq!(
-        refuse("{ a(x: \"é\") é").to_string(),
-        "syntax error at line 1, column 13: expected a token"
-    );
+    assert_eq!(refuse("").to_string(), "syntax error at line 1, column 1: expected an operation or a fragment");
+    assert_eq!(refuse("{ a(x: \"é\") é").to_string(), "syntax error at line 1, column 13: expected a token");
 }
 
 /// A chain that multiplies by 40 at each level has passed every number long before the last.
 #[test]
 fn a_number_that_cannot_be_counted_is_told_as_such() {
-    let wide = Limits {
-        expanded_fields: 9,
-        ..Limits::default()
-    };
+    let wide = Limits { expanded_fields: 9, ..Limits::default() };
     let refused = check(&fan_out(40, 15), &wide).unwrap_err();
     assert_eq!(
         refused.to_string(),

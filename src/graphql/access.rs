@@ -218,16 +218,9 @@ pub const TABLE: &[TypeAccess] = &[
             "failedAt",
             "canceledAt",
         ],
-        scoped: &[
-            ("receiptUrl", Scope::InvoicesLinksRead),
-            ("invoice", Scope::InvoicesRead),
-        ],
+        scoped: &[("receiptUrl", Scope::InvoicesLinksRead), ("invoice", Scope::InvoicesRead)],
     },
-    TypeAccess {
-        name: "PaymentNextAction",
-        open: &["type"],
-        scoped: &[("redirectUrl", Scope::InvoicesLinksRead)],
-    },
+    TypeAccess { name: "PaymentNextAction", open: &["type"], scoped: &[("redirectUrl", Scope::InvoicesLinksRead)] },
     TypeAccess {
         name: "Rental",
         open: &[
@@ -324,26 +317,10 @@ pub const TABLE: &[TypeAccess] = &[
             ("externalAttributes", Scope::InvoicesInternalRead),
         ],
     },
-    TypeAccess {
-        name: "InvoiceOrigin",
-        open: &["kind", "metadata"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "InvoiceBalance",
-        open: &["starting", "applied", "ending"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "OrderRef",
-        open: &["id", "number", "isFirst"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "PaymentProviderRef",
-        open: &["code", "name"],
-        scoped: &[],
-    },
+    TypeAccess { name: "InvoiceOrigin", open: &["kind", "metadata"], scoped: &[] },
+    TypeAccess { name: "InvoiceBalance", open: &["starting", "applied", "ending"], scoped: &[] },
+    TypeAccess { name: "OrderRef", open: &["id", "number", "isFirst"], scoped: &[] },
+    TypeAccess { name: "PaymentProviderRef", open: &["code", "name"], scoped: &[] },
     TypeAccess {
         name: "PaymentIntentRef",
         open: &["provider", "accountId", "livemode", "paymentIntentId"],
@@ -370,48 +347,19 @@ pub const TABLE: &[TypeAccess] = &[
         ],
         scoped: &[],
     },
-    TypeAccess {
-        name: "LineOrigin",
-        open: &["kind", "itemId", "subscriptionItemId"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "LinePricing",
-        open: &["priceId", "price", "productId", "product"],
-        scoped: &[],
-    },
+    TypeAccess { name: "LineOrigin", open: &["kind", "itemId", "subscriptionItemId"], scoped: &[] },
+    TypeAccess { name: "LinePricing", open: &["priceId", "price", "productId", "product"], scoped: &[] },
     TypeAccess {
         name: "SubLine",
-        open: &[
-            "id",
-            "externalId",
-            "name",
-            "quantity",
-            "unitPrice",
-            "amount",
-            "attributes",
-        ],
+        open: &["id", "externalId", "name", "quantity", "unitPrice", "amount", "attributes"],
         scoped: &[],
     },
     TypeAccess {
         name: "InvoiceTax",
-        open: &[
-            "name",
-            "rate",
-            "level",
-            "taxableAmount",
-            "amount",
-            "grossAmount",
-            "exemption",
-            "sourceKey",
-        ],
+        open: &["name", "rate", "level", "taxableAmount", "amount", "grossAmount", "exemption", "sourceKey"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "Discount",
-        open: &["name", "kind", "couponId", "amount", "lineItemId"],
-        scoped: &[],
-    },
+    TypeAccess { name: "Discount", open: &["name", "kind", "couponId", "amount", "lineItemId"], scoped: &[] },
     TypeAccess {
         name: "InvoiceChange",
         open: &[
@@ -428,40 +376,15 @@ pub const TABLE: &[TypeAccess] = &[
         ],
         scoped: &[],
     },
-    TypeAccess {
-        name: "PaymentReference",
-        open: &["kind", "paymentIntentId", "paymentId", "chargeId"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "PaymentMethodSnapshot",
-        open: &["type", "cardBrand", "cardLast4", "accountHint"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "PaymentFailure",
-        open: &["code", "message", "retryable"],
-        scoped: &[],
-    },
+    TypeAccess { name: "PaymentReference", open: &["kind", "paymentIntentId", "paymentId", "chargeId"], scoped: &[] },
+    TypeAccess { name: "PaymentMethodSnapshot", open: &["type", "cardBrand", "cardLast4", "accountHint"], scoped: &[] },
+    TypeAccess { name: "PaymentFailure", open: &["code", "message", "retryable"], scoped: &[] },
     TypeAccess {
         name: "PaymentMethod",
-        open: &[
-            "id",
-            "type",
-            "cardBrand",
-            "cardLast4",
-            "expMonth",
-            "expYear",
-            "accountHint",
-            "isDefault",
-        ],
+        open: &["id", "type", "cardBrand", "cardLast4", "expMonth", "expYear", "accountHint", "isDefault"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "RentalConnectionInfo",
-        open: &["host", "port"],
-        scoped: &[],
-    },
+    TypeAccess { name: "RentalConnectionInfo", open: &["host", "port"], scoped: &[] },
     TypeAccess {
         name: "BillingSubscription",
         open: &["id", "externalId", "status", "planName", "metadata"],
@@ -469,22 +392,10 @@ pub const TABLE: &[TypeAccess] = &[
     },
     TypeAccess {
         name: "Price",
-        open: &[
-            "id",
-            "externalId",
-            "currency",
-            "unitAmount",
-            "billingMode",
-            "interval",
-            "details",
-        ],
+        open: &["id", "externalId", "currency", "unitAmount", "billingMode", "interval", "details"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "Product",
-        open: &["id", "externalId", "uniqueId", "displayName"],
-        scoped: &[],
-    },
+    TypeAccess { name: "Product", open: &["id", "externalId", "uniqueId", "displayName"], scoped: &[] },
     TypeAccess {
         name: "UpstreamInvoice",
         open: &[
@@ -501,82 +412,29 @@ pub const TABLE: &[TypeAccess] = &[
     },
     TypeAccess {
         name: "InvoiceEvent",
-        open: &[
-            "id",
-            "type",
-            "from",
-            "to",
-            "source",
-            "actor",
-            "data",
-            "occurredAt",
-            "recordedAt",
-        ],
+        open: &["id", "type", "from", "to", "source", "actor", "data", "occurredAt", "recordedAt"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "Integrity",
-        open: &["ok", "issues"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "IntegrityIssue",
-        open: &["code", "path", "stated", "expected"],
-        scoped: &[],
-    },
+    TypeAccess { name: "Integrity", open: &["ok", "issues"], scoped: &[] },
+    TypeAccess { name: "IntegrityIssue", open: &["code", "path", "stated", "expected"], scoped: &[] },
     TypeAccess {
         name: "SourceDocument",
-        open: &[
-            "id",
-            "system",
-            "sha256",
-            "document",
-            "redactedPaths",
-            "issues",
-            "importedAt",
-        ],
+        open: &["id", "system", "sha256", "document", "redactedPaths", "issues", "importedAt"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "Money",
-        open: &["minorUnits", "currency", "amount", "exponent", "formatted"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "Period",
-        open: &["start", "end", "precision"],
-        scoped: &[],
-    },
+    TypeAccess { name: "Money", open: &["minorUnits", "currency", "amount", "exponent", "formatted"], scoped: &[] },
+    TypeAccess { name: "Period", open: &["start", "end", "precision"], scoped: &[] },
     TypeAccess {
         name: "Address",
         open: &["lines", "line1", "line2", "city", "state", "postalCode", "country"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "MetadataEntry",
-        open: &["key", "value"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "ExternalAttribute",
-        open: &["key", "value"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "PageInfo",
-        open: &["hasNextPage", "hasPreviousPage", "startCursor", "endCursor"],
-        scoped: &[],
-    },
+    TypeAccess { name: "MetadataEntry", open: &["key", "value"], scoped: &[] },
+    TypeAccess { name: "ExternalAttribute", open: &["key", "value"], scoped: &[] },
+    TypeAccess { name: "PageInfo", open: &["hasNextPage", "hasPreviousPage", "startCursor", "endCursor"], scoped: &[] },
     TypeAccess {
         name: "CurrencyTotals",
-        open: &[
-            "currency",
-            "count",
-            "total",
-            "amountDue",
-            "amountPaid",
-            "amountRemaining",
-        ],
+        open: &["currency", "count", "total", "amountDue", "amountPaid", "amountRemaining"],
         scoped: &[],
     },
     TypeAccess {
@@ -584,37 +442,15 @@ pub const TABLE: &[TypeAccess] = &[
         open: &["edges", "nodes", "pageInfo", "totalCount", "totals"],
         scoped: &[],
     },
-    TypeAccess {
-        name: "InvoiceEdge",
-        open: &["cursor", "node"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "RentalConnection",
-        open: &["edges", "nodes", "pageInfo", "totalCount"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "RentalEdge",
-        open: &["cursor", "node"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "CustomerConnection",
-        open: &["edges", "nodes", "pageInfo", "totalCount"],
-        scoped: &[],
-    },
-    TypeAccess {
-        name: "CustomerEdge",
-        open: &["cursor", "node"],
-        scoped: &[],
-    },
+    TypeAccess { name: "InvoiceEdge", open: &["cursor", "node"], scoped: &[] },
+    TypeAccess { name: "RentalConnection", open: &["edges", "nodes", "pageInfo", "totalCount"], scoped: &[] },
+    TypeAccess { name: "RentalEdge", open: &["cursor", "node"], scoped: &[] },
+    TypeAccess { name: "CustomerConnection", open: &["edges", "nodes", "pageInfo", "totalCount"], scoped: &[] },
+    TypeAccess { name: "CustomerEdge", open: &["cursor", "node"], scoped: &[] },
 ];
 
 static SCOPED: LazyLock<HashMap<(&'static str, &'static str), Scope>> = LazyLock::new(|| {
-    let rows = TABLE
-        .iter()
-        .flat_map(|row| row.scoped.iter().map(|(field, scope)| ((row.name, *field), *scope)));
+    let rows = TABLE.iter().flat_map(|row| row.scoped.iter().map(|(field, scope)| ((row.name, *field), *scope)));
     rows.collect()
 });
 
@@ -625,8 +461,5 @@ pub(super) fn scope_of(field: (&'static str, &'static str)) -> Option<Scope> {
 
 /// The scope that asking for an object of the type by its id needs.
 pub(super) fn scope_of_node(type_name: &str) -> Option<Scope> {
-    NODES
-        .iter()
-        .find(|(name, _)| *name == type_name)
-        .map(|(_, scope)| *scope)
+    NODES.iter().find(|(name, _)| *name == type_name).map(|(_, scope)| *scope)
 }

@@ -53,12 +53,7 @@ impl PageArguments {
             Some((name, count)) => within(name, count, PAGE_MAX)?,
         };
         let place = |cursor: Option<String>| cursor.map(|cursor| order.place(&cursor)).transpose();
-        Ok(Page {
-            after: place(self.after)?,
-            before: place(self.before)?,
-            limit,
-            backward,
-        })
+        Ok(Page { after: place(self.after)?, before: place(self.before)?, limit, backward })
     }
 }
 
@@ -100,8 +95,7 @@ impl ListOrder {
     }
 
     fn place(self, cursor: &str) -> Result<Keyset, Failure> {
-        self.read(cursor)
-            .ok_or_else(|| Failure::BadInput("The cursor is not one of this list.".to_owned()))
+        self.read(cursor).ok_or_else(|| Failure::BadInput("The cursor is not one of this list.".to_owned()))
     }
 
     fn read(self, cursor: &str) -> Option<Keyset> {
@@ -141,19 +135,10 @@ mod tests {
 
     use super::*;
 
-    const ORDER: ListOrder = ListOrder {
-        name: "NUMBER",
-        value: ValueKind::Text,
-    };
+    const ORDER: ListOrder = ListOrder { name: "NUMBER", value: ValueKind::Text };
 
     fn asked(first: Option<i32>, last: Option<i32>) -> Result<Page, Failure> {
-        PageArguments {
-            first,
-            last,
-            after: None,
-            before: None,
-        }
-        .page(ORDER)
+        PageArguments { first, last, after: None, before: None }.page(ORDER)
     }
 
     #[test]
@@ -161,27 +146,15 @@ mod tests {
         assert_eq!(asked(None, None).unwrap().limit, 20);
         assert_eq!(asked(Some(100), None).unwrap().limit, 100);
         assert!(asked(None, Some(1)).unwrap().backward);
-        for refused in [
-            asked(Some(101), None),
-            asked(Some(0), None),
-            asked(Some(-1), None),
-            asked(Some(1), Some(1)),
-        ] {
+        for refused in [asked(Some(101), None), asked(Some(0), None), asked(Some(-1), None), asked(Some(1), Some(1))] {
             assert!(matches!(refused, Err(Failure::BadInput(_))));
         }
     }
 
     #[test]
     fn a_cursor_of_another_order_is_refused() {
-        let place = Keyset {
-            value: SortValue::Integer(7),
-            id: "inv_1".to_owned(),
-        };
-        let cursor = ListOrder {
-            name: "AMOUNT_DUE",
-            value: ValueKind::Integer,
-        }
-        .cursor(&place);
+        let place = Keyset { value: SortValue::Integer(7), id: "inv_1".to_owned() };
+        let cursor = ListOrder { name: "AMOUNT_DUE", value: ValueKind::Integer }.cursor(&place);
         assert!(ORDER.read(&cursor).is_none());
     }
 

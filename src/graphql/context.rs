@@ -31,21 +31,13 @@ impl RequestContext {
     /// The context of one request: everything is read as `viewer` may, `now` being the billing clock's time.
     pub fn new(viewer: Viewer, reader: Reader, links: Arc<Links>, now: Instant) -> Self {
         let loaders = Loaders::new(viewer.tenant().clone(), reader);
-        Self {
-            viewer,
-            loaders,
-            links,
-            now,
-            objects_left: AtomicUsize::new(OBJECTS_MAX),
-        }
+        Self { viewer, loaders, links, now, objects_left: AtomicUsize::new(OBJECTS_MAX) }
     }
 
     /// Takes a list's objects from what the request may still give.
     pub(super) fn charge(&self, objects: usize) -> Result<(), Failure> {
         let less = |left: usize| left.checked_sub(objects);
-        let charged = self
-            .objects_left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+        let charged = self.objects_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
         charged.map(|_left| ()).map_err(|_left| Failure::TooMany(OBJECTS_MAX))
     }
 }
@@ -56,8 +48,7 @@ pub(super) type Nullable<T> = Option<Result<T>>;
 
 /// The request a resolver works for.
 pub(super) fn request<'a>(ctx: &Context<'a>) -> Result<&'a RequestContext, Failure> {
-    ctx.data::<RequestContext>()
-        .map_err(|_absent| Failure::Defect("no request context"))
+    ctx.data::<RequestContext>().map_err(|_absent| Failure::Defect("no request context"))
 }
 
 /// A nullable field that needs no scope beyond those of its object.
@@ -91,9 +82,5 @@ pub(super) fn guarded_value<T>(
 
 fn allowed(ctx: &Context<'_>, field: (&'static str, &'static str)) -> Result<(), Failure> {
     let scope = access::scope_of(field).ok_or(Failure::Defect("a guarded field without a scope"))?;
-    if request(ctx)?.viewer.scopes.has(scope) {
-        Ok(())
-    } else {
-        Err(Failure::Forbidden(scope))
-    }
+    if request(ctx)?.viewer.scopes.has(scope) { Ok(()) } else { Err(Failure::Forbidden(scope)) }
 }

@@ -91,11 +91,7 @@ impl Customer {
 
     /// The number in a company register. Needs the scope `customers.pii:read`.
     fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
-        guarded_value(
-            ctx,
-            ("Customer", "organizationNumber"),
-            self.0.organization_number.clone(),
-        )
+        guarded_value(ctx, ("Customer", "organizationNumber"), self.0.organization_number.clone())
     }
 
     /// The billing address. Needs the scope `customers.pii:read`.
@@ -218,16 +214,9 @@ impl Customer {
         #[graphql(desc = "Only those that match.")] filter: Option<InvoiceFilter>,
     ) -> Nullable<InvoiceConnection> {
         guarded(ctx, ("Customer", "invoices"), async {
-            let page = PageArguments {
-                first,
-                after,
-                last: None,
-                before: None,
-            };
+            let page = PageArguments { first, after, last: None, before: None };
             let list = invoice_connection::list(page, filter, None, request(ctx)?.now)?;
-            Ok(Some(
-                InvoiceConnection::of_customer(ctx, self.0.id.clone(), list).await?,
-            ))
+            Ok(Some(InvoiceConnection::of_customer(ctx, self.0.id.clone(), list).await?))
         })
         .await
     }
@@ -240,13 +229,7 @@ impl Customer {
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
     ) -> Nullable<RentalConnection> {
         guarded(ctx, ("Customer", "rentals"), async {
-            let page = PageArguments {
-                first,
-                after,
-                last: None,
-                before: None,
-            }
-            .page(rental_connection::ORDER)?;
+            let page = PageArguments { first, after, last: None, before: None }.page(rental_connection::ORDER)?;
             Ok(Some(RentalConnection::of_customer(ctx, self.0.id.clone(), page).await?))
         })
         .await

@@ -15,10 +15,7 @@ use crate::store::Page;
 use crate::store::customer::Filter;
 
 /// Customers are listed by when they were recorded.
-pub(super) const ORDER: ListOrder = ListOrder {
-    name: "CUSTOMER_CREATED_AT",
-    value: ValueKind::Instant,
-};
+pub(super) const ORDER: ListOrder = ListOrder { name: "CUSTOMER_CREATED_AT", value: ValueKind::Instant };
 
 /// One page of a list of customers.
 pub(super) struct CustomerConnection {
@@ -34,11 +31,7 @@ impl CustomerConnection {
         let (rows, more) = store::customer::list(tenant, reader, &filter, &page).await?;
         request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
-        Ok(Self {
-            page,
-            filter,
-            rows: (rows, more),
-        })
+        Ok(Self { page, filter, rows: (rows, more) })
     }
 }
 
@@ -47,10 +40,7 @@ impl CustomerConnection {
 impl CustomerConnection {
     /// The customers with their cursors.
     fn edges(&self) -> Vec<CustomerEdge> {
-        let edge = |row| CustomerEdge {
-            cursor: cursor(row),
-            node: Customer(Arc::clone(row)),
-        };
+        let edge = |row| CustomerEdge { cursor: cursor(row), node: Customer(Arc::clone(row)) };
         self.rows.0.iter().map(edge).collect()
     }
 
@@ -62,11 +52,7 @@ impl CustomerConnection {
     /// Where the page stands in the list.
     fn page_info(&self) -> PageInfo {
         let ends = self.rows.0.first().zip(self.rows.0.last());
-        page_info(
-            &self.page,
-            self.rows.1,
-            ends.map(|(first, last)| (cursor(first), cursor(last))),
-        )
+        page_info(&self.page, self.rows.1, ends.map(|(first, last)| (cursor(first), cursor(last))))
     }
 
     /// How many customers match the filter, on all pages. Counted only when asked for.

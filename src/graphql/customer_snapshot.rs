@@ -38,11 +38,7 @@ impl CustomerSnapshot {
 
     /// The customer's id in the source system; `Invoice.customerId` has the one here. Needs the scope `customers.pii:read`.
     fn customer_id(&self, ctx: &Context<'_>) -> Nullable<ID> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "customerId"),
-            self.0.customer_external_id.clone().map(ID),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "customerId"), self.0.customer_external_id.clone().map(ID))
     }
 
     /// The id of the customer above, in the source system. Needs the scope `customers.pii:read`.
@@ -92,11 +88,7 @@ impl CustomerSnapshot {
 
     /// The number in a company register. Needs the scope `customers.pii:read`.
     fn organization_number(&self, ctx: &Context<'_>) -> Nullable<String> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "organizationNumber"),
-            self.0.organization_number.clone(),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "organizationNumber"), self.0.organization_number.clone())
     }
 
     /// The address on the invoice. Needs the scope `customers.pii:read`.
@@ -131,29 +123,17 @@ impl CustomerSnapshot {
 
     /// The customer's own tax rate in percent. Needs the scope `customers.pii:read`.
     fn tax_rate(&self, ctx: &Context<'_>) -> Nullable<Decimal> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "taxRate"),
-            self.0.tax_rate.as_ref().map(Decimal::from),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "taxRate"), self.0.tax_rate.as_ref().map(Decimal::from))
     }
 
     /// Whether that rate replaced the usual one. Needs the scope `customers.pii:read`.
     fn tax_rate_override_enabled(&self, ctx: &Context<'_>) -> Nullable<bool> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "taxRateOverrideEnabled"),
-            self.0.tax_rate_override_enabled,
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "taxRateOverrideEnabled"), self.0.tax_rate_override_enabled)
     }
 
     /// The currency the customer was usually billed in. Needs the scope `customers.pii:read`.
     fn currency(&self, ctx: &Context<'_>) -> Nullable<CurrencyCode> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "currency"),
-            self.0.currency.clone().map(CurrencyCode),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "currency"), self.0.currency.clone().map(CurrencyCode))
     }
 
     /// The brand the customer dealt with, in the source system. Needs the scope `customers.pii:read`.
@@ -168,11 +148,7 @@ impl CustomerSnapshot {
 
     /// The contact that was sent the bills, in the source system. Needs the scope `customers.pii:read`.
     fn billing_contact_id(&self, ctx: &Context<'_>) -> Nullable<String> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "billingContactId"),
-            self.0.billing_contact_external_id.clone(),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "billingContactId"), self.0.billing_contact_external_id.clone())
     }
 
     /// The merchant's notes. Needs the scope `invoices.internal:read`.
@@ -182,11 +158,7 @@ impl CustomerSnapshot {
 
     /// The day on which the source recorded the customer. Needs the scope `customers.pii:read`.
     fn source_created_at(&self, ctx: &Context<'_>) -> Nullable<Date> {
-        guarded_value(
-            ctx,
-            ("CustomerSnapshot", "sourceCreatedAt"),
-            self.0.source_created_on.map(Date),
-        )
+        guarded_value(ctx, ("CustomerSnapshot", "sourceCreatedAt"), self.0.source_created_on.map(Date))
     }
 
     /// What the source stated and the schema has no field for. Needs the scope `invoices.internal:read`.

@@ -153,9 +153,7 @@ impl InvoiceFilter {
     pub(super) fn checked(self, now: Instant) -> Result<Filter, Failure> {
         let one_currency = self.currency.as_ref().is_some_and(|list| list.len() == 1);
         if (self.amount_due.is_some() || self.amount_remaining.is_some()) && !one_currency {
-            return Err(Failure::BadInput(
-                "A range of amounts needs currency with exactly one entry.".to_owned(),
-            ));
+            return Err(Failure::BadInput("A range of amounts needs currency with exactly one entry.".to_owned()));
         }
         Ok(Filter {
             ids: ids("ids", self.ids)?,
@@ -189,11 +187,7 @@ impl InvoiceFilter {
             livemode: self.livemode,
             stripe_invoice_id: text("stripeInvoiceId", self.stripe_invoice_id)?,
             // Only what is asked of the clock depends on it, so that equal filters stay equal.
-            now: if self.overdue.is_some() {
-                now
-            } else {
-                Instant::default()
-            },
+            now: if self.overdue.is_some() { now } else { Instant::default() },
         })
     }
 }
@@ -201,11 +195,7 @@ impl InvoiceFilter {
 impl RentalFilter {
     pub(super) fn checked(self) -> Result<rental::Filter, Failure> {
         let families = list("gpuFamily", self.gpu_family)?;
-        let families = families.map(|all| {
-            all.into_iter()
-                .map(|one| plain("gpuFamily", one))
-                .collect::<Result<_, _>>()
-        });
+        let families = families.map(|all| all.into_iter().map(|one| plain("gpuFamily", one)).collect::<Result<_, _>>());
         Ok(rental::Filter {
             status: words("status", self.status)?,
             gpu_family: families.transpose()?,
@@ -236,26 +226,18 @@ pub(super) fn id<Id: From<String>>(name: &str, ID(id): ID) -> Result<Id, Failure
         return Err(Failure::BadInput(format!("{name} must have at most {ID_MAX} bytes.")));
     }
     // NUL is no character of an id, and Postgres refuses it in any text.
-    Ok(Id::from(if id.contains('\0') {
-        id.replace('\0', "\u{fffd}")
-    } else {
-        id
-    }))
+    Ok(Id::from(if id.contains('\0') { id.replace('\0', "\u{fffd}") } else { id }))
 }
 
 /// Ids that a client lists.
 pub(super) fn ids<Id: From<String>>(name: &str, all: Option<Vec<ID>>) -> Result<Option<Vec<Id>>, Failure> {
-    list(name, all)?
-        .map(|all| all.into_iter().map(|one| id(name, one)).collect())
-        .transpose()
+    list(name, all)?.map(|all| all.into_iter().map(|one| id(name, one)).collect()).transpose()
 }
 
 /// A text that a client gives.
 pub(super) fn plain(name: &str, text: String) -> Result<String, Failure> {
     if text.chars().count() > TEXT_MAX || text.contains('\0') {
-        return Err(Failure::BadInput(format!(
-            "{name} must have at most {TEXT_MAX} characters, none of them NUL."
-        )));
+        return Err(Failure::BadInput(format!("{name} must have at most {TEXT_MAX} characters, none of them NUL.")));
     }
     Ok(text)
 }
@@ -266,9 +248,9 @@ fn text(name: &str, text: Option<String>) -> Result<Option<String>, Failure> {
 
 fn list<T>(name: &str, all: Option<Vec<T>>) -> Result<Option<Vec<T>>, Failure> {
     match all {
-        Some(all) if all.len() > LIST_MAX => Err(Failure::BadInput(format!(
-            "{name} must have at most {LIST_MAX} entries."
-        ))),
+        Some(all) if all.len() > LIST_MAX => {
+            Err(Failure::BadInput(format!("{name} must have at most {LIST_MAX} entries.")))
+        }
         all => Ok(all),
     }
 }
@@ -289,9 +271,5 @@ fn moments(range: Option<DateTimeRange>) -> Range<Instant> {
 
 fn amounts(range: Option<SafeIntRange>) -> Range<i64> {
     let range = range.unwrap_or_default();
-    Range {
-        gte: range.gte.map(|number| number.0),
-        lte: range.lte.map(|number| number.0),
-        ..Range::default()
-    }
+    Range { gte: range.gte.map(|number| number.0), lte: range.lte.map(|number| number.0), ..Range::default() }
 }

@@ -27,10 +27,7 @@ pub(super) struct IntegrityIssue {
 impl Integrity {
     pub(super) fn of(issues: &entity::Json) -> Self {
         let issues = IntegrityIssue::all(issues);
-        Self {
-            ok: issues.is_empty(),
-            issues,
-        }
+        Self { ok: issues.is_empty(), issues }
     }
 }
 

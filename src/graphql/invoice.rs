@@ -109,14 +109,8 @@ impl Invoice {
 
     /// Where the invoice stands with its payments.
     async fn payment_status(&self, ctx: &Context<'_>) -> Result<InvoicePaymentStatus> {
-        let state = request(ctx)?
-            .loaders
-            .payment_state_of(self.0.id.clone())
-            .await
-            .map_err(Failure::from)?;
-        Ok(state
-            .ok_or(Failure::Defect("an invoice without a payment state"))?
-            .into())
+        let state = request(ctx)?.loaders.payment_state_of(self.0.id.clone()).await.map_err(Failure::from)?;
+        Ok(state.ok_or(Failure::Defect("an invoice without a payment state"))?.into())
     }
 
     /// Whether money is still owed after the due moment.
@@ -198,11 +192,7 @@ impl Invoice {
     fn balance(&self) -> Option<InvoiceBalance> {
         let known = [self.0.balance_start, self.0.balance_applied, self.0.balance_end];
         let [start, applied, end] = known.map(|part| self.money(part.unwrap_or_default()));
-        known.iter().any(Option::is_some).then_some(InvoiceBalance {
-            starting: start,
-            applied,
-            ending: end,
-        })
+        known.iter().any(Option::is_some).then_some(InvoiceBalance { starting: start, applied, ending: end })
     }
 
     /// What is to be paid in all. Does not shrink when payments arrive: see `amountRemaining`.
@@ -247,10 +237,7 @@ impl Invoice {
 
     /// How the source computed the taxes. Null when it does not say.
     fn tax_config(&self) -> Option<TaxConfig> {
-        self.0
-            .tax_config
-            .as_ref()
-            .map(|config| TaxConfig::of(self.0.tax_mode.into(), config))
+        self.0.tax_config.as_ref().map(|config| TaxConfig::of(self.0.tax_mode.into(), config))
     }
 
     /// The day printed on the invoice.
@@ -368,11 +355,7 @@ impl Invoice {
     /// Why the source last failed to issue the invoice. Null when it did not fail.
     fn last_finalization_error(&self, ctx: &Context<'_>) -> Result<Option<FinalizationError>> {
         let links = &request(ctx)?.links;
-        Ok(self
-            .0
-            .last_finalization_error
-            .as_ref()
-            .map(|error| FinalizationError::of(error, links)))
+        Ok(self.0.last_finalization_error.as_ref().map(|error| FinalizationError::of(error, links)))
     }
 
     /// What the merchant attached, ordered by key.
@@ -388,9 +371,7 @@ impl Invoice {
     /// The customer as known now. Needs the scope `customers:read`.
     async fn customer(&self, ctx: &Context<'_>) -> Nullable<Customer> {
         guarded(ctx, ("Invoice", "customer"), async {
-            Ok(Customer::some(
-                request(ctx)?.loaders.customer(self.0.customer_id.clone()).await?,
-            ))
+            Ok(Customer::some(request(ctx)?.loaders.customer(self.0.customer_id.clone()).await?))
         })
         .await
     }
@@ -441,10 +422,7 @@ impl Invoice {
     ) -> Nullable<Vec<LineItem>> {
         nullable(async {
             let after = after.map(|id| input::id("after", id)).transpose()?;
-            let part = Part {
-                first: within("first", first, LINES_MAX)?,
-                after,
-            };
+            let part = Part { first: within("first", first, LINES_MAX)?, after };
             let rows = request(ctx)?.loaders.line_items_of(self.0.id.clone(), part).await?;
             request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().map(|row| LineItem::of(row, &self.0)).collect()))
@@ -454,11 +432,7 @@ impl Invoice {
 
     /// How many lines the invoice has.
     async fn line_item_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        let count = request(ctx)?
-            .loaders
-            .line_item_count_of(self.0.id.clone())
-            .await
-            .map_err(Failure::from)?;
+        let count = request(ctx)?.loaders.line_item_count_of(self.0.id.clone()).await.map_err(Failure::from)?;
         Ok(i32::try_from(count).unwrap_or(i32::MAX))
     }
 
@@ -467,10 +441,7 @@ impl Invoice {
     async fn payments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            default_with = "Some(PaymentKind::Payment)",
-            desc = "Payments or refunds; null for both."
-        )]
+        #[graphql(default_with = "Some(PaymentKind::Payment)", desc = "Payments or refunds; null for both.")]
         kind: Option<PaymentKind>,
         #[graphql(default = 50, desc = "How many, 1 to 100.")] first: i32,
     ) -> Nullable<Vec<Payment>> {
@@ -478,16 +449,8 @@ impl Invoice {
             let first = within("first", first, ROWS_MAX)?;
             let rows = request(ctx)?.loaders.payments_of(self.0.id.clone()).await?;
             request(ctx)?.charge(rows.len())?;
-            let wanted = rows
-                .iter()
-                .filter(|row| kind.is_none_or(|kind| kind == row.kind.into()));
-            Ok(Some(
-                wanted
-                    .take(usize::try_from(first).unwrap_or(usize::MAX))
-                    .cloned()
-                    .map(Payment)
-                    .collect(),
-            ))
+            let wanted = rows.iter().filter(|row| kind.is_none_or(|kind| kind == row.kind.into()));
+            Ok(Some(wanted.take(usize::try_from(first).unwrap_or(usize::MAX)).cloned().map(Payment).collect()))
         })
         .await
     }
@@ -508,10 +471,7 @@ impl Invoice {
             let loaders = &request(ctx)?.loaders;
             let rows = loaders.payments_of(self.0.id.clone()).await?;
             let open = |status| !matches!(status, Status::Succeeded | Status::Canceled | Status::Refunded);
-            let latest = rows
-                .iter()
-                .rev()
-                .find(|row| row.payment_intent_id.is_some() && open(row.status));
+            let latest = rows.iter().rev().find(|row| row.payment_intent_id.is_some() && open(row.status));
             let Some(payment) = latest else { return Ok(None) };
             let mirror = loaders.mirror_of(self.0.id.clone()).await?;
             Ok(Some(PaymentIntentRef {
@@ -528,9 +488,7 @@ impl Invoice {
     async fn taxes(&self, ctx: &Context<'_>) -> Nullable<Vec<InvoiceTax>> {
         nullable(async {
             let rows = request(ctx)?.loaders.taxes_of(self.0.id.clone()).await?;
-            Ok(Some(
-                rows.iter().map(|row| InvoiceTax::of(row, &self.0.currency)).collect(),
-            ))
+            Ok(Some(rows.iter().map(|row| InvoiceTax::of(row, &self.0.currency)).collect()))
         })
         .await
     }
@@ -637,11 +595,7 @@ impl Invoice {
 
     /// Whether what was imported adds up, and where it does not. Needs the scope `invoices.internal:read`.
     fn integrity(&self, ctx: &Context<'_>) -> Nullable<Integrity> {
-        guarded_value(
-            ctx,
-            ("Invoice", "integrity"),
-            Some(Integrity::of(&self.0.integrity_issues)),
-        )
+        guarded_value(ctx, ("Invoice", "integrity"), Some(Integrity::of(&self.0.integrity_issues)))
     }
 
     /// The document that the invoice was imported from, without the credentials it held. Null for invoices made here.

@@ -23,10 +23,7 @@ pub(super) struct InvoiceChange {
 
 impl InvoiceChange {
     pub(super) fn of(row: &Arc<invoice_change::Model>, invoice: &Arc<invoice::Model>) -> Self {
-        Self {
-            row: Arc::clone(row),
-            invoice: Arc::clone(invoice),
-        }
+        Self { row: Arc::clone(row), invoice: Arc::clone(invoice) }
     }
 
     /// The lines of the invoice that the source names by these ids.
@@ -35,19 +32,10 @@ impl InvoiceChange {
         if named.is_empty() {
             return Ok(Vec::new());
         }
-        let part = Part {
-            first: LINES_MAX,
-            after: None,
-        };
-        let rows = request(ctx)?
-            .loaders
-            .line_items_of(self.invoice.id.clone(), part)
-            .await
-            .map_err(Failure::from)?;
+        let part = Part { first: LINES_MAX, after: None };
+        let rows = request(ctx)?.loaders.line_items_of(self.invoice.id.clone(), part).await.map_err(Failure::from)?;
         request(ctx)?.charge(rows.len())?;
-        let wanted = rows
-            .iter()
-            .filter(|row| row.external_id.as_ref().is_some_and(|id| named.contains(id)));
+        let wanted = rows.iter().filter(|row| row.external_id.as_ref().is_some_and(|id| named.contains(id)));
         Ok(wanted.map(|row| LineItem::of(row, &self.invoice)).collect())
     }
 }
@@ -107,9 +95,5 @@ impl InvoiceChange {
 }
 
 fn texts(list: &entity::Json) -> Vec<String> {
-    list.as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(|text| text.as_str().map(str::to_owned))
-        .collect()
+    list.as_array().into_iter().flatten().filter_map(|text| text.as_str().map(str::to_owned)).collect()
 }

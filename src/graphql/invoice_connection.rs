@@ -59,26 +59,15 @@ impl InvoiceConnection {
         let (rows, more) = store::invoice::list(tenant, reader, &list).await?;
         request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
-        Ok(Self {
-            list: Arc::new(list),
-            customer: None,
-            rows: (rows, more),
-        })
+        Ok(Self { list: Arc::new(list), customer: None, rows: (rows, more) })
     }
 
     /// A page of one customer's invoices, read together with those of other customers.
     pub(super) async fn of_customer(ctx: &Context<'_>, customer: CustomerId, list: List) -> Result<Self, Failure> {
         let list = Arc::new(list);
-        let rows = request(ctx)?
-            .loaders
-            .invoices_of_customer(customer.clone(), Arc::clone(&list))
-            .await?;
+        let rows = request(ctx)?.loaders.invoices_of_customer(customer.clone(), Arc::clone(&list)).await?;
         request(ctx)?.charge(rows.0.len())?;
-        Ok(Self {
-            list,
-            customer: Some(customer),
-            rows,
-        })
+        Ok(Self { list, customer: Some(customer), rows })
     }
 
     fn cursor(&self, row: &invoice::Model) -> String {
@@ -91,14 +80,7 @@ impl InvoiceConnection {
 impl InvoiceConnection {
     /// The invoices with their cursors.
     fn edges(&self) -> Vec<InvoiceEdge> {
-        self.rows
-            .0
-            .iter()
-            .map(|row| InvoiceEdge {
-                cursor: self.cursor(row),
-                node: Invoice(Arc::clone(row)),
-            })
-            .collect()
+        self.rows.0.iter().map(|row| InvoiceEdge { cursor: self.cursor(row), node: Invoice(Arc::clone(row)) }).collect()
     }
 
     /// The invoices.
@@ -134,15 +116,10 @@ impl InvoiceConnection {
         let loaders = &request(ctx)?.loaders;
         let filter = Arc::new(self.list.filter.clone());
         let totals = if let Some(customer) = &self.customer {
-            loaders
-                .invoice_totals_of_customer(customer.clone(), filter)
-                .await
-                .map_err(Failure::from)?
+            loaders.invoice_totals_of_customer(customer.clone(), filter).await.map_err(Failure::from)?
         } else {
             let (tenant, reader) = loaders.reader();
-            let totals = store::invoice::totals(tenant, reader, &filter)
-                .await
-                .map_err(Failure::from)?;
+            let totals = store::invoice::totals(tenant, reader, &filter).await.map_err(Failure::from)?;
             totals.into_iter().map(Arc::new).collect()
         };
         Ok(totals.iter().map(|row| CurrencyTotals::of(row)).collect())

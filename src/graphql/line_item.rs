@@ -24,10 +24,7 @@ pub(super) struct LineItem {
 
 impl LineItem {
     pub(super) fn of(row: &Arc<line_item::Model>, invoice: &invoice::Model) -> Self {
-        Self {
-            row: Arc::clone(row),
-            currency: invoice.currency.clone(),
-        }
+        Self { row: Arc::clone(row), currency: invoice.currency.clone() }
     }
 }
 
@@ -186,29 +183,16 @@ impl LineItem {
 
     /// The parts of the line in printed order, such as rate bands.
     async fn sub_lines(&self, ctx: &Context<'_>) -> Result<Vec<SubLine>> {
-        let all = request(ctx)?
-            .loaders
-            .sub_lines_of(self.row.invoice_id.clone())
-            .await
-            .map_err(Failure::from)?;
+        let all = request(ctx)?.loaders.sub_lines_of(self.row.invoice_id.clone()).await.map_err(Failure::from)?;
         let own = all.get(&self.row.id);
         request(ctx)?.charge(own.map_or(0, Vec::len))?;
         let own = own.into_iter().flatten();
-        Ok(own
-            .map(|row| SubLine {
-                row: Arc::clone(row),
-                currency: self.currency.clone(),
-            })
-            .collect())
+        Ok(own.map(|row| SubLine { row: Arc::clone(row), currency: self.currency.clone() }).collect())
     }
 
     /// The line's own discounts.
     async fn discounts(&self, ctx: &Context<'_>) -> Result<Vec<Discount>> {
-        let all = request(ctx)?
-            .loaders
-            .discounts_of(self.row.invoice_id.clone())
-            .await
-            .map_err(Failure::from)?;
+        let all = request(ctx)?.loaders.discounts_of(self.row.invoice_id.clone()).await.map_err(Failure::from)?;
         let own = all.iter().filter(|row| row.line_item_id.as_ref() == Some(&self.row.id));
         Ok(own.map(|row| Discount::of(row, &self.currency)).collect())
     }
@@ -221,9 +205,7 @@ impl LineItem {
     /// The invoice that the line is of. Needs the scope `invoices:read`.
     async fn invoice(&self, ctx: &Context<'_>) -> Nullable<Invoice> {
         guarded(ctx, ("LineItem", "invoice"), async {
-            Ok(Invoice::some(
-                request(ctx)?.loaders.invoice(self.row.invoice_id.clone()).await?,
-            ))
+            Ok(Invoice::some(request(ctx)?.loaders.invoice(self.row.invoice_id.clone()).await?))
         })
         .await
     }
@@ -298,10 +280,7 @@ pub(super) struct SubLine {
 
 impl SubLine {
     pub(super) fn of(row: Arc<sub_line::Model>, invoice: &invoice::Model) -> Self {
-        Self {
-            row,
-            currency: invoice.currency.clone(),
-        }
+        Self { row, currency: invoice.currency.clone() }
     }
 }
 

@@ -43,9 +43,7 @@ pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>
 
 /// Builds the schema. Hints at similar names are off: they would tell what exists.
 pub fn schema() -> Schema {
-    Schema::build(Query, EmptyMutation, EmptySubscription)
-        .disable_suggestions()
-        .finish()
+    Schema::build(Query, EmptyMutation, EmptySubscription).disable_suggestions().finish()
 }
 
 /// The schema as SDL: what `schema.graphql` holds.

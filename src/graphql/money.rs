@@ -75,11 +75,7 @@ pub(super) enum PeriodPrecision {
 impl Period {
     /// The period of a row; null when neither bound is known.
     pub(super) fn of(start: Option<Instant>, end: Option<Instant>, is_date: bool) -> Option<Self> {
-        let precision = if is_date {
-            PeriodPrecision::Day
-        } else {
-            PeriodPrecision::Instant
-        };
+        let precision = if is_date { PeriodPrecision::Day } else { PeriodPrecision::Instant };
         (start.is_some() || end.is_some()).then(|| Self {
             start: start.map(DateTime),
             end: end.map(DateTime),
@@ -124,16 +120,9 @@ impl Address {
     pub(super) fn of(row: AddressColumns<'_>) -> Option<Self> {
         let extra = row.extra_lines.and_then(entity::Json::as_array).into_iter().flatten();
         let extra = extra.filter_map(|line| line.as_str().map(str::to_owned));
-        let lines: Vec<String> = [row.line1, row.line2]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .chain(extra)
-            .collect();
-        let known = !lines.is_empty()
-            || [row.city, row.state, row.postal_code, row.country]
-                .iter()
-                .any(Option::is_some);
+        let lines: Vec<String> = [row.line1, row.line2].into_iter().flatten().cloned().chain(extra).collect();
+        let known =
+            !lines.is_empty() || [row.city, row.state, row.postal_code, row.country].iter().any(Option::is_some);
         known.then(|| Self {
             lines,
             line1: row.line1.cloned(),
@@ -177,10 +166,7 @@ pub(super) fn metadata(map: &entity::Json, keys: Option<Vec<String>>) -> Vec<Met
 /// The foreign attributes of a row, those of `keys` only when given.
 pub(super) fn external_attributes(map: &entity::Json, keys: Option<Vec<String>>) -> Vec<ExternalAttribute> {
     selected(map, keys)
-        .map(|(key, value)| ExternalAttribute {
-            key: key.clone(),
-            value: Some(Json(value.clone())),
-        })
+        .map(|(key, value)| ExternalAttribute { key: key.clone(), value: Some(Json(value.clone())) })
         .collect()
 }
 

@@ -78,19 +78,13 @@ impl Node {
         let loaders = &request.loaders;
         Ok(match type_name {
             "Invoice" => Invoice::some(loaders.invoice(id.into()).await?).map(Self::Invoice),
-            "BillingSubscription" => loaders
-                .subscription(id.into())
-                .await?
-                .map(BillingSubscription)
-                .map(Self::BillingSubscription),
+            "BillingSubscription" => {
+                loaders.subscription(id.into()).await?.map(BillingSubscription).map(Self::BillingSubscription)
+            }
             "Product" => loaders.product(id.into()).await?.map(Product).map(Self::Product),
             "Price" => loaders.price(id.into()).await?.map(Price).map(Self::Price),
             "Payment" => Payment::load(ctx, id.into()).await?.map(Self::Payment),
-            "PaymentMethod" => loaders
-                .payment_method(id.into())
-                .await?
-                .map(PaymentMethod)
-                .map(Self::PaymentMethod),
+            "PaymentMethod" => loaders.payment_method(id.into()).await?.map(PaymentMethod).map(Self::PaymentMethod),
             "Rental" => Rental::some(loaders.rental(id.into()).await?).map(Self::Rental),
             "Customer" => Customer::some(loaders.customer(id.into()).await?).map(Self::Customer),
             _ => Self::load_part(ctx, type_name, id).await?,

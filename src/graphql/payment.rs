@@ -95,11 +95,7 @@ impl Payment {
     async fn payment_method(&self, ctx: &Context<'_>) -> Nullable<PaymentMethod> {
         nullable(async {
             match &self.0.payment_method_id {
-                Some(id) => Ok(request(ctx)?
-                    .loaders
-                    .payment_method(id.clone())
-                    .await?
-                    .map(PaymentMethod)),
+                Some(id) => Ok(request(ctx)?.loaders.payment_method(id.clone()).await?.map(PaymentMethod)),
                 None => Ok(None),
             }
         })
@@ -110,9 +106,7 @@ impl Payment {
     fn payment_method_snapshot(&self) -> Option<PaymentMethodSnapshot> {
         let row = &self.0;
         let known = row.pm_type.is_some()
-            || [&row.pm_card_brand, &row.pm_card_last4, &row.pm_account_hint]
-                .iter()
-                .any(|part| part.is_some());
+            || [&row.pm_card_brand, &row.pm_card_last4, &row.pm_account_hint].iter().any(|part| part.is_some());
         known.then(|| PaymentMethodSnapshot {
             r#type: row.pm_type.unwrap_or_default().into(),
             card_brand: row.pm_card_brand.clone(),
@@ -125,21 +119,14 @@ impl Payment {
     fn failure(&self) -> Option<PaymentFailure> {
         let (code, message) = (self.0.failure_code.clone(), self.0.failure_message.clone());
         let retryable = code.as_deref().map(|code| RETRYABLE.contains(&code));
-        (code.is_some() || message.is_some()).then_some(PaymentFailure {
-            code,
-            message,
-            retryable,
-        })
+        (code.is_some() || message.is_some()).then_some(PaymentFailure { code, message, retryable })
     }
 
     /// What the customer must do. Null when there is nothing to do.
     fn next_action(&self) -> Option<PaymentNextAction> {
         let action = self.0.next_action.as_ref()?;
         let text = |key: &str| action.get(key).and_then(entity::Json::as_str).map(str::to_owned);
-        Some(PaymentNextAction {
-            r#type: text("type").unwrap_or_default(),
-            redirect: text("redirect_url"),
-        })
+        Some(PaymentNextAction { r#type: text("type").unwrap_or_default(), redirect: text("redirect_url") })
     }
 
     /// For a refund: the payment that it returns.
@@ -175,9 +162,7 @@ impl Payment {
     /// The invoice that is paid. Needs the scope `invoices:read`.
     async fn invoice(&self, ctx: &Context<'_>) -> Nullable<Invoice> {
         guarded(ctx, ("Payment", "invoice"), async {
-            Ok(Invoice::some(
-                request(ctx)?.loaders.invoice(self.0.invoice_id.clone()).await?,
-            ))
+            Ok(Invoice::some(request(ctx)?.loaders.invoice(self.0.invoice_id.clone()).await?))
         })
         .await
     }
@@ -209,12 +194,7 @@ impl Payment {
 }
 
 /// Failures after which the same means of payment may work later.
-const RETRYABLE: [&str; 4] = [
-    "insufficient_funds",
-    "authentication_required",
-    "processing_error",
-    "try_again_later",
-];
+const RETRYABLE: [&str; 4] = ["insufficient_funds", "authentication_required", "processing_error", "try_again_later"];
 
 /// What a payment refers to at its provider.
 #[derive(SimpleObject)]

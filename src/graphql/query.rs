@@ -54,9 +54,7 @@ impl Query {
     /// An invoice by its id. Needs the scope `invoices:read`.
     async fn invoice(&self, ctx: &Context<'_>, #[graphql(desc = "The id: `inv_…`.")] id: ID) -> Nullable<Invoice> {
         guarded(ctx, ("Query", "invoice"), async {
-            Ok(Invoice::some(
-                request(ctx)?.loaders.invoice(input::id("id", id)?).await?,
-            ))
+            Ok(Invoice::some(request(ctx)?.loaders.invoice(input::id("id", id)?).await?))
         })
         .await
     }
@@ -70,9 +68,7 @@ impl Query {
     ) -> Nullable<Invoice> {
         guarded(ctx, ("Query", "invoiceByNumber"), async {
             let number = input::plain("number", number)?;
-            Ok(Invoice::some(
-                request(ctx)?.loaders.invoice_by_number(number, system.into()).await?,
-            ))
+            Ok(Invoice::some(request(ctx)?.loaders.invoice_by_number(number, system.into()).await?))
         })
         .await
     }
@@ -86,21 +82,13 @@ impl Query {
     ) -> Nullable<Invoice> {
         guarded(ctx, ("Query", "invoiceByExternalId"), async {
             let external_id = input::plain("externalId", external_id)?;
-            Ok(Invoice::some(
-                request(ctx)?
-                    .loaders
-                    .invoice_by_external_id(external_id, system.into())
-                    .await?,
-            ))
+            Ok(Invoice::some(request(ctx)?.loaders.invoice_by_external_id(external_id, system.into()).await?))
         })
         .await
     }
 
     /// Invoices, newest first unless ordered otherwise. Drafts only when asked for. Needs the scope `invoices:read`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the four of a Relay connection, a filter and an order"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "the four of a Relay connection, a filter and an order")]
     async fn invoices(
         &self,
         ctx: &Context<'_>,
@@ -118,12 +106,7 @@ impl Query {
         order_by: InvoiceOrder,
     ) -> Nullable<InvoiceConnection> {
         guarded(ctx, ("Query", "invoices"), async {
-            let page = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            };
+            let page = PageArguments { first, after, last, before };
             let list = invoice_connection::list(page, filter, Some(order_by), request(ctx)?.now)?;
             Ok(Some(InvoiceConnection::of_all(ctx, list).await?))
         })
@@ -155,13 +138,7 @@ impl Query {
             if filter.has_open_invoice.is_some() && !request(ctx)?.viewer.scopes.has(Scope::InvoicesRead) {
                 return Err(Failure::Forbidden(Scope::InvoicesRead));
             }
-            let page = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            }
-            .page(rental_connection::ORDER)?;
+            let page = PageArguments { first, after, last, before }.page(rental_connection::ORDER)?;
             Ok(Some(RentalConnection::of_all(ctx, filter.checked()?, page).await?))
         })
         .await
@@ -170,9 +147,7 @@ impl Query {
     /// A customer by its id. Needs the scope `customers:read`.
     async fn customer(&self, ctx: &Context<'_>, #[graphql(desc = "The id: `cus_…`.")] id: ID) -> Nullable<Customer> {
         guarded(ctx, ("Query", "customer"), async {
-            Ok(Customer::some(
-                request(ctx)?.loaders.customer(input::id("id", id)?).await?,
-            ))
+            Ok(Customer::some(request(ctx)?.loaders.customer(input::id("id", id)?).await?))
         })
         .await
     }
@@ -195,13 +170,7 @@ impl Query {
             if filter.email.is_some() && !request(ctx)?.viewer.scopes.has(Scope::CustomersPiiRead) {
                 return Err(Failure::Forbidden(Scope::CustomersPiiRead));
             }
-            let page = PageArguments {
-                first,
-                after,
-                last,
-                before,
-            }
-            .page(customer_connection::ORDER)?;
+            let page = PageArguments { first, after, last, before }.page(customer_connection::ORDER)?;
             Ok(Some(CustomerConnection::of_all(ctx, filter.checked()?, page).await?))
         })
         .await
@@ -209,9 +178,6 @@ impl Query {
 
     /// A payment or refund by its id. Needs the scope `payments:read`.
     async fn payment(&self, ctx: &Context<'_>, #[graphql(desc = "The id: `pay_…`.")] id: ID) -> Nullable<Payment> {
-        guarded(ctx, ("Query", "payment"), async {
-            Payment::load(ctx, input::id("id", id)?).await
-        })
-        .await
+        guarded(ctx, ("Query", "payment"), async { Payment::load(ctx, input::id("id", id)?).await }).await
     }
 }

@@ -105,9 +105,7 @@ impl Rental {
     /// The customer who rents. Needs the scope `customers:read`.
     async fn customer(&self, ctx: &Context<'_>) -> Nullable<Customer> {
         guarded(ctx, ("Rental", "customer"), async {
-            Ok(Customer::some(
-                request(ctx)?.loaders.customer(self.0.customer_id.clone()).await?,
-            ))
+            Ok(Customer::some(request(ctx)?.loaders.customer(self.0.customer_id.clone()).await?))
         })
         .await
     }
@@ -120,10 +118,7 @@ impl Rental {
     ) -> Nullable<Vec<Invoice>> {
         guarded(ctx, ("Rental", "invoices"), async {
             let first = within("first", first, INVOICES_MAX)?;
-            let rows = request(ctx)?
-                .loaders
-                .invoices_of_rental(self.0.id.clone(), first)
-                .await?;
+            let rows = request(ctx)?.loaders.invoices_of_rental(self.0.id.clone(), first).await?;
             request(ctx)?.charge(rows.len())?;
             Ok(Some(rows.iter().cloned().map(Invoice).collect()))
         })

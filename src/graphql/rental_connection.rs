@@ -15,10 +15,7 @@ use crate::store::Page;
 use crate::store::rental::Filter;
 
 /// Rentals are listed by their start.
-pub(super) const ORDER: ListOrder = ListOrder {
-    name: "STARTED_AT",
-    value: ValueKind::Instant,
-};
+pub(super) const ORDER: ListOrder = ListOrder { name: "STARTED_AT", value: ValueKind::Instant };
 
 /// One page of a list of rentals: of those a filter has, or of one customer's.
 pub(super) struct RentalConnection {
@@ -39,25 +36,14 @@ impl RentalConnection {
         let (rows, more) = store::rental::list(tenant, reader, &filter, &page).await?;
         request(ctx)?.charge(rows.len())?;
         let rows = rows.into_iter().map(Arc::new).collect();
-        Ok(Self {
-            page,
-            of: Of::Filter(filter),
-            rows: (rows, more),
-        })
+        Ok(Self { page, of: Of::Filter(filter), rows: (rows, more) })
     }
 
     /// A page of one customer's rentals, read together with those of other customers.
     pub(super) async fn of_customer(ctx: &Context<'_>, customer: CustomerId, page: Page) -> Result<Self, Failure> {
-        let rows = request(ctx)?
-            .loaders
-            .rentals_of_customer(customer.clone(), page.clone())
-            .await?;
+        let rows = request(ctx)?.loaders.rentals_of_customer(customer.clone(), page.clone()).await?;
         request(ctx)?.charge(rows.0.len())?;
-        Ok(Self {
-            page,
-            of: Of::Customer(customer),
-            rows,
-        })
+        Ok(Self { page, of: Of::Customer(customer), rows })
     }
 }
 
@@ -66,10 +52,7 @@ impl RentalConnection {
 impl RentalConnection {
     /// The rentals with their cursors.
     fn edges(&self) -> Vec<RentalEdge> {
-        let edge = |row| RentalEdge {
-            cursor: cursor(row),
-            node: Rental(Arc::clone(row)),
-        };
+        let edge = |row| RentalEdge { cursor: cursor(row), node: Rental(Arc::clone(row)) };
         self.rows.0.iter().map(edge).collect()
     }
 
@@ -81,11 +64,7 @@ impl RentalConnection {
     /// Where the page stands in the list.
     fn page_info(&self) -> PageInfo {
         let ends = self.rows.0.first().zip(self.rows.0.last());
-        page_info(
-            &self.page,
-            self.rows.1,
-            ends.map(|(first, last)| (cursor(first), cursor(last))),
-        )
+        page_info(&self.page, self.rows.1, ends.map(|(first, last)| (cursor(first), cursor(last))))
     }
 
     /// How many rentals there are on all pages. Counted only when asked for.

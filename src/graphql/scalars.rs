@@ -22,9 +22,7 @@ impl ScalarType for SafeInt {
         };
         match number {
             Some(number) if number.unsigned_abs() <= SAFE_INTEGER_MAX.unsigned_abs() => Ok(Self(number)),
-            _ => Err(InputValueError::custom(
-                "A SafeInt is a whole number between -(2^53 - 1) and 2^53 - 1.",
-            )),
+            _ => Err(InputValueError::custom("A SafeInt is a whole number between -(2^53 - 1) and 2^53 - 1.")),
         }
     }
 
@@ -42,9 +40,7 @@ impl ScalarType for Decimal {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {
             Value::String(text) if crate::domain::decimal::Decimal::parse(&text).is_ok() => Ok(Self(text)),
-            _ => Err(InputValueError::custom(
-                "A Decimal is a string that holds a decimal number.",
-            )),
+            _ => Err(InputValueError::custom("A Decimal is a string that holds a decimal number.")),
         }
     }
 
@@ -75,14 +71,10 @@ impl ScalarType for DateTime {
             Value::String(text) => ChronoDateTime::parse_from_rfc3339(text).ok(),
             _ => None,
         };
-        let moment = parsed
-            .map(|moment| moment.to_utc())
-            .filter(|moment| in_years(moment.date_naive()));
+        let moment = parsed.map(|moment| moment.to_utc()).filter(|moment| in_years(moment.date_naive()));
         match moment {
             Some(moment) => Ok(Self(Instant::new(moment))),
-            None => Err(InputValueError::custom(
-                "A DateTime is an RFC 3339 moment like 2026-06-15T00:00:00Z.",
-            )),
+            None => Err(InputValueError::custom("A DateTime is an RFC 3339 moment like 2026-06-15T00:00:00Z.")),
         }
     }
 
@@ -105,13 +97,10 @@ pub(super) struct Date(pub(super) NaiveDate);
 impl ScalarType for Date {
     fn parse(value: Value) -> InputValueResult<Self> {
         let day = match &value {
-            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d")
-                .ok()
-                .filter(|day| in_years(*day)),
+            Value::String(text) => NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().filter(|day| in_years(*day)),
             _ => None,
         };
-        day.map(Self)
-            .ok_or_else(|| InputValueError::custom("A Date is a calendar day like 2026-06-15."))
+        day.map(Self).ok_or_else(|| InputValueError::custom("A Date is a calendar day like 2026-06-15."))
     }
 
     fn to_value(&self) -> Value {
@@ -140,8 +129,7 @@ impl ScalarType for CurrencyCode {
             Value::String(text) => money::parse_currency(text),
             _ => None,
         };
-        code.map(Self)
-            .ok_or_else(|| InputValueError::custom("A CurrencyCode is three letters like USD."))
+        code.map(Self).ok_or_else(|| InputValueError::custom("A CurrencyCode is three letters like USD."))
     }
 
     fn to_value(&self) -> Value {
@@ -171,11 +159,7 @@ impl ScalarType for CountryCode {
 #[derive(Clone, Debug, Description, Eq, PartialEq)]
 pub(super) struct Link(pub(super) String);
 
-#[Scalar(
-    name = "URL",
-    use_type_description,
-    specified_by_url = "https://url.spec.whatwg.org/"
-)]
+#[Scalar(name = "URL", use_type_description, specified_by_url = "https://url.spec.whatwg.org/")]
 impl ScalarType for Link {
     fn parse(value: Value) -> InputValueResult<Self> {
         match value {

@@ -45,17 +45,12 @@ impl UpstreamInvoice {
 
     /// Until when they work for certain: ten days after they were read.
     fn guaranteed_until(&self) -> Option<DateTime> {
-        self.row
-            .links_fetched_at
-            .map(|at| DateTime(links::guaranteed_until(at)))
+        self.row.links_fetched_at.map(|at| DateTime(links::guaranteed_until(at)))
     }
 
     /// How current the receipt is. Null when there is none.
     fn receipt_freshness(&self) -> Option<Freshness> {
-        self.row
-            .receipt_url
-            .as_ref()
-            .map(|_| links::receipt_freshness(&self.row, self.now).into())
+        self.row.receipt_url.as_ref().map(|_| links::receipt_freshness(&self.row, self.now).into())
     }
 
     /// When the receipt was read from Stripe.

@@ -53,36 +53,17 @@ struct Body<'a> {
 pub(super) fn of_response(mut response: async_graphql::Response, media: Media, id: &RequestId) -> Response {
     let executed = was_executed(&response);
     let errors = shown(std::mem::take(&mut response.errors), executed, id);
-    let status = if executed {
-        outage(&response.data, &errors).unwrap_or(StatusCode::OK)
-    } else {
-        refused_document(media)
-    };
+    let status =
+        if executed { outage(&response.data, &errors).unwrap_or(StatusCode::OK) } else { refused_document(media) };
     let data = executed.then_some(&response.data);
-    write(
-        status,
-        media,
-        &Body {
-            errors: &errors,
-            data,
-            extensions: &response.extensions,
-        },
-    )
+    write(status, media, &Body { errors: &errors, data, extensions: &response.extensions })
 }
 
 /// The answer of a request that was not executed, for one reason.
 pub(super) fn of_error(mut error: ServerError, status: StatusCode, media: Media) -> Response {
     error.message = one_line(&error.message);
     let extensions = BTreeMap::new();
-    write(
-        status,
-        media,
-        &Body {
-            errors: &[error],
-            data: None,
-            extensions: &extensions,
-        },
-    )
+    write(status, media, &Body { errors: &[error], data: None, extensions: &extensions })
 }
 
 /// The status of a document that cannot be executed. Clients that know only `application/json` expect 200.
@@ -101,11 +82,7 @@ fn write(status: StatusCode, media: Media, body: &Body<'_>) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, Vec::new())
         }
     };
-    let headers = [
-        (CONTENT_TYPE, media.content_type()),
-        (CACHE_CONTROL, "no-store"),
-        (VARY, "accept, authorization"),
-    ];
+    let headers = [(CONTENT_TYPE, media.content_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept, authorization")];
     let mut response = (status, headers, bytes).into_response();
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().extend([retry_after()]);
@@ -208,10 +185,7 @@ fn outage(data: &Value, errors: &[ServerError]) -> Option<StatusCode> {
         Value::Object(fields) => fields.iter().all(|(name, value)| *value == Value::Null && failed(name)),
         _ => false,
     };
-    match (
-        only_outages && nothing_answered,
-        codes.iter().all(|code| *code == TIMEOUT),
-    ) {
+    match (only_outages && nothing_answered, codes.iter().all(|code| *code == TIMEOUT)) {
         (false, _) => None,
         (true, true) => Some(StatusCode::GATEWAY_TIMEOUT),
         (true, false) => Some(StatusCode::SERVICE_UNAVAILABLE),
@@ -287,31 +261,19 @@ mod tests {
         let errors = vec![error(message, None, &["a"])];
         let (status, body) = answer(response(Value::Null, errors.clone()), Media::GraphqlResponse).await;
         assert_eq!(status.as_u16(), 400);
-        assert!(
-            body.get("data").is_none() && body["errors"][0].get("path").is_none(),
-            "{body}"
-        );
+        assert!(body.get("data").is_none() && body["errors"][0].get("path").is_none(), "{body}");
         assert_eq!(body["errors"][0]["extensions"]["code"], "BAD_USER_INPUT");
         let (status, body) = answer(response(value!({"a": null}), errors), Media::GraphqlResponse).await;
-        assert_eq!(
-            (status.as_u16(), &body["errors"][0]["path"]),
-            (200, &serde_json::json!(["a"]))
-        );
+        assert_eq!((status.as_u16(), &body["errors"][0]["path"]), (200, &serde_json::json!(["a"])));
     }
 
     #[tokio::test]
     async fn what_nobody_foresaw_leaves_as_a_fixed_sentence() {
-        let errors = vec![
-            error("no such table: invoices", None, &["a"]),
-            error("secret", Some("INTERNAL"), &["b"]),
-        ];
+        let errors = vec![error("no such table: invoices", None, &["a"]), error("secret", Some("INTERNAL"), &["b"])];
         let (_, body) = answer(response(value!({"a": null, "b": null}), errors), Media::Json).await;
         assert_eq!(body["errors"][0]["message"], INTERNAL);
         for error in body["errors"].as_array().unwrap() {
-            assert_eq!(
-                error["extensions"],
-                serde_json::json!({"code": "INTERNAL", "requestId": "test"})
-            );
+            assert_eq!(error["extensions"], serde_json::json!({"code": "INTERNAL", "requestId": "test"}));
         }
     }
 
@@ -332,10 +294,7 @@ mod tests {
         assert_eq!(body["errors"][99]["extensions"]["code"], "FORBIDDEN");
         let (_, body) = answer(response(value!({"a": 1}), errors(103)), Media::Json).await;
         assert_eq!(body["errors"].as_array().unwrap().len(), 101);
-        assert_eq!(
-            body["errors"][100]["extensions"],
-            serde_json::json!({"code": "ERRORS_TRUNCATED", "count": 3})
-        );
+        assert_eq!(body["errors"][100]["extensions"], serde_json::json!({"code": "ERRORS_TRUNCATED", "count": 3}));
     }
 
     #[test]
@@ -354,22 +313,12 @@ mod tests {
         let forbidden = error("no", Some("FORBIDDEN"), &["b"]);
         assert_eq!(status(value!({"a": null}), vec![down("a")]).await, 503);
         assert_eq!(status(Value::Null, vec![down("a")]).await, 503);
-        assert_eq!(
-            status(value!({"a": null, "b": null}), vec![down("a"), slow("b")]).await,
-            503
-        );
+        assert_eq!(status(value!({"a": null, "b": null}), vec![down("a"), slow("b")]).await, 503);
         assert_eq!(status(value!({"a": null}), vec![slow("a")]).await, 504);
         assert_eq!(status(value!({"a": null, "b": 1}), vec![down("a")]).await, 200);
         assert_eq!(status(value!({"a": null, "b": null}), vec![down("a")]).await, 200);
-        assert_eq!(
-            status(value!({"a": null, "b": null}), vec![down("a"), forbidden]).await,
-            200
-        );
-        let answer = of_response(
-            response(Value::Null, vec![down("a")]),
-            Media::Json,
-            &RequestId::of_test(),
-        );
+        assert_eq!(status(value!({"a": null, "b": null}), vec![down("a"), forbidden]).await, 200);
+        let answer = of_response(response(Value::Null, vec![down("a")]), Media::Json, &RequestId::of_test());
         assert!(answer.headers().contains_key("retry-after"));
     }
 }

@@ -139,18 +139,12 @@ impl Refusal {
             Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) => &[(header::CONNECTION, "close")],
             _ => &[],
         };
-        fixed
-            .iter()
-            .map(|(name, value)| (name.clone(), HeaderValue::from_static(value)))
-            .collect()
+        fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
     }
 
     fn position(&self) -> Option<Pos> {
         match self {
-            Self::Gate(GateError::Unreadable { line, column, .. }) => Some(Pos {
-                line: *line,
-                column: *column,
-            }),
+            Self::Gate(GateError::Unreadable { line, column, .. }) => Some(Pos { line: *line, column: *column }),
             Self::Syntax(position) => *position,
             Self::Variable(error) => Some(error.position),
             _ => None,
@@ -203,10 +197,7 @@ fn problem(status: StatusCode, detail: &str, id: &RequestId) -> Response {
         detail,
         instance: id.as_str(),
     });
-    let headers = [
-        (header::CONTENT_TYPE, "application/problem+json"),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
     (status, headers, body.unwrap_or_default()).into_response()
 }
 
@@ -219,31 +210,19 @@ mod tests {
         let refusal = Refusal::Operation("which?");
         assert_eq!(refusal.status(Media::GraphqlResponse), StatusCode::BAD_REQUEST);
         assert_eq!(refusal.status(Media::Json), StatusCode::OK);
-        assert_eq!(
-            Refusal::Params(ParamsError::NotJson).status(Media::Json),
-            StatusCode::BAD_REQUEST
-        );
+        assert_eq!(Refusal::Params(ParamsError::NotJson).status(Media::Json), StatusCode::BAD_REQUEST);
     }
 
     #[test]
     fn refusals_carry_the_headers_that_explain_them() {
         let header = |refusal: Refusal, name: HeaderName| {
             let answer = refusal.answer(Media::Json, &RequestId::of_test());
-            answer
-                .headers()
-                .get(name)
-                .map(|value| value.to_str().unwrap().to_owned())
+            answer.headers().get(name).map(|value| value.to_str().unwrap().to_owned())
         };
-        assert_eq!(
-            header(Refusal::Unauthenticated, header::WWW_AUTHENTICATE).as_deref(),
-            Some("Bearer")
-        );
+        assert_eq!(header(Refusal::Unauthenticated, header::WWW_AUTHENTICATE).as_deref(), Some("Bearer"));
         assert_eq!(header(Refusal::Method, header::ALLOW).as_deref(), Some("GET, POST"));
         assert_eq!(header(Refusal::NotAQuery, header::ALLOW).as_deref(), Some("POST"));
-        assert_eq!(
-            header(Refusal::BodyTooLarge, header::CONNECTION).as_deref(),
-            Some("close")
-        );
+        assert_eq!(header(Refusal::BodyTooLarge, header::CONNECTION).as_deref(), Some("close"));
         assert_eq!(header(Refusal::Timeout, header::CONNECTION), None);
     }
 }

@@ -59,10 +59,7 @@ pub(super) fn routes(mode: ExplorerMode) -> Router<Arc<AppState>> {
         ExplorerMode::Off => return Router::new(),
         ExplorerMode::Full if is_built => Router::new().route("/", get(index)).route("/assets/{file}", get(asset)),
         ExplorerMode::Full | ExplorerMode::Fallback => Router::new()
-            .route(
-                "/",
-                get(async || plain("text/html; charset=utf-8", include_str!("explorer/fallback.html"))),
-            )
+            .route("/", get(async || plain("text/html; charset=utf-8", include_str!("explorer/fallback.html"))))
             .route(
                 "/fallback.css",
                 get(async || plain("text/css; charset=utf-8", include_str!("explorer/fallback.css"))),
@@ -85,10 +82,8 @@ async fn index(Extension(id): Extension<RequestId>) -> Response {
 }
 
 async fn asset(Path(file): Path<String>, Extension(id): Extension<RequestId>) -> Response {
-    let is_name = !file.starts_with('.')
-        && file
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+    let is_name =
+        !file.starts_with('.') && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     if !is_name {
         return error::nothing_here(&id);
     }
@@ -108,11 +103,7 @@ fn plain(content_type: &'static str, text: &'static str) -> Response {
 }
 
 fn page(content_type: &'static str, policy: &'static str, caching: &'static str, body: Cow<'static, [u8]>) -> Response {
-    let headers = [
-        (CONTENT_TYPE, content_type),
-        (CONTENT_SECURITY_POLICY, policy),
-        (CACHE_CONTROL, caching),
-    ];
+    let headers = [(CONTENT_TYPE, content_type), (CONTENT_SECURITY_POLICY, policy), (CACHE_CONTROL, caching)];
     (headers, body).into_response()
 }
 

@@ -58,9 +58,7 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let deadline = Instant::now() + TIMEOUT;
     let viewer = authenticated(state, &head.headers)?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
-    let params = timeout_at(deadline, params_of(head, body))
-        .await
-        .map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    let params = timeout_at(deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
     gate::check(&params.query, &state.limits)?;
     let document = parse_query(&params.query).map_err(|error| refused_by_parser(&error))?;
     let operation = operation(&document, params.operation_name.as_deref())?;
@@ -70,9 +68,7 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     variables::check(&operation.variable_definitions, &params.variables)?;
     let debug = may_debug(state, &viewer, &head.headers);
     let executed = execute(state, viewer, document, params, debug);
-    let response = timeout_at(deadline, executed)
-        .await
-        .map_err(|_elapsed| Refusal::Timeout)?;
+    let response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
     Ok(answer::of_response(response, media, id))
 }
 
@@ -146,9 +142,7 @@ fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result
             let mut operations = named.values();
             match (operations.next(), operations.next()) {
                 (Some(only), None) => Ok(&only.node),
-                _ => Err(Refusal::Operation(
-                    "The document has several operations; `operationName` must name one.",
-                )),
+                _ => Err(Refusal::Operation("The document has several operations; `operationName` must name one.")),
             }
         }
     }
@@ -184,9 +178,7 @@ async fn execute(
     let counter = Arc::new(StatementStats::default());
     let reader = state.store.reader(&counter);
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
-    let mut request = async_graphql::Request::new("")
-        .variables(params.variables)
-        .data(context);
+    let mut request = async_graphql::Request::new("").variables(params.variables).data(context);
     request.operation_name = params.operation_name;
     request.set_parsed_query(document);
     let response = unconstrained(state.schema.execute(request)).await;
@@ -194,10 +186,7 @@ async fn execute(
         return response;
     }
     let upstream_calls = 0;
-    response.extension(
-        "debug",
-        value!({"statements": counter.statements(), "upstream": {"calls": upstream_calls}}),
-    )
+    response.extension("debug", value!({"statements": counter.statements(), "upstream": {"calls": upstream_calls}}))
 }
 
 #[cfg(test)]
@@ -206,24 +195,15 @@ mod tests {
 
     fn resolved(document: &str, name: Option<&str>) -> Result<OperationType, String> {
         let document = parse_query(document).map_err(|error| refused_by_parser(&error).to_string())?;
-        operation(&document, name)
-            .map(|operation| operation.ty)
-            .map_err(|refusal| refusal.to_string())
+        operation(&document, name).map(|operation| operation.ty).map_err(|refusal| refusal.to_string())
     }
 
     #[test]
     fn the_operation_is_resolved_by_name_or_because_it_is_the_only_one() {
         assert_eq!(resolved("{ a }", None), Ok(OperationType::Query));
         assert_eq!(resolved("mutation A { a }", None), Ok(OperationType::Mutation));
-        assert_eq!(
-            resolved("query A { a } mutation B { b }", Some("B")),
-            Ok(OperationType::Mutation)
-        );
-        assert!(
-            resolved("query A { a } query B { b }", None)
-                .unwrap_err()
-                .contains("several")
-        );
+        assert_eq!(resolved("query A { a } mutation B { b }", Some("B")), Ok(OperationType::Mutation));
+        assert!(resolved("query A { a } query B { b }", None).unwrap_err().contains("several"));
         assert_eq!(resolved("query A { a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
         assert_eq!(resolved("{ a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
     }
@@ -233,10 +213,7 @@ mod tests {
         for (document, words) in [
             ("{ a } query A { a }", "An operation without a name"),
             ("query A { a } query A { a }", "Two operations"),
-            (
-                "query A { ...F } fragment F on Query { a } fragment F on Query { a }",
-                "Two fragments",
-            ),
+            ("query A { ...F } fragment F on Query { a } fragment F on Query { a }", "Two fragments"),
             ("fragment F on Query { a }", "no operation"),
             ("{", "cannot be parsed"),
         ] {
@@ -247,20 +224,14 @@ mod tests {
     #[tokio::test]
     async fn bodies_are_read_up_to_their_limit() {
         let chunked = |size: usize| {
-            let chunks = vec![b'x'; size]
-                .chunks(1_000)
-                .map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec()))
-                .collect();
+            let chunks = vec![b'x'; size].chunks(1_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect();
             Body::from_stream(futures::stream::iter::<Vec<_>>(chunks))
         };
         for body in [Body::from(vec![b'x'; BODY_BYTES_MAX]), chunked(BODY_BYTES_MAX)] {
             assert_eq!(read(body, &HeaderMap::new()).await.unwrap().len(), BODY_BYTES_MAX);
         }
         for body in [Body::from(vec![b'x'; BODY_BYTES_MAX + 1]), chunked(BODY_BYTES_MAX + 1)] {
-            assert!(matches!(
-                read(body, &HeaderMap::new()).await,
-                Err(Refusal::BodyTooLarge)
-            ));
+            assert!(matches!(read(body, &HeaderMap::new()).await, Err(Refusal::BodyTooLarge)));
         }
     }
 }

@@ -23,8 +23,6 @@ pub(super) async fn secure(request: Request, next: Next) -> Response {
     for (name, value) in SECURITY {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    headers
-        .entry(header::CONTENT_SECURITY_POLICY)
-        .or_insert(HeaderValue::from_static(NO_PAGE));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(NO_PAGE));
     response
 }

@@ -38,11 +38,7 @@ struct Check {
 
 impl Check {
     fn new(name: &'static str, result: Result<(), String>) -> Self {
-        Self {
-            name,
-            ok: result.is_ok(),
-            reason: result.err(),
-        }
+        Self { name, ok: result.is_ok(), reason: result.err() }
     }
 }
 
@@ -55,11 +51,7 @@ pub(super) async fn live() -> Response {
 pub(super) async fn ready(State(state): State<Arc<AppState>>) -> Response {
     let [database, migrations] = check_store(&state.store).await;
     let stopping = state.draining.load(Ordering::Relaxed);
-    let shutdown = if stopping {
-        Err("the process is stopping".to_owned())
-    } else {
-        Ok(())
-    };
+    let shutdown = if stopping { Err("the process is stopping".to_owned()) } else { Ok(()) };
     let checks = [database, migrations, Check::new("shutdown", shutdown)];
     let (code, status) = if checks.iter().all(|check| check.ok) {
         (StatusCode::OK, "ok")
@@ -82,10 +74,7 @@ async fn check_store(store: &Store) -> [Check; 2] {
         Err(_elapsed) => Err("the database did not answer within a second".to_owned()),
     };
     match answered {
-        Ok(steps) => [
-            Check::new("database", Ok(())),
-            Check::new("migrations", all_applied(&steps)),
-        ],
+        Ok(steps) => [Check::new("database", Ok(())), Check::new("migrations", all_applied(&steps))],
         Err(reason) => {
             let unknown = Err("unknown while the database does not answer".to_owned());
             [Check::new("database", Err(reason)), Check::new("migrations", unknown)]
@@ -97,11 +86,7 @@ fn all_applied(steps: &[MigrationState]) -> Result<(), String> {
     let missing: Vec<_> = steps.iter().filter(|step| !step.applied).collect();
     match missing.first() {
         None => Ok(()),
-        Some(first) => Err(format!(
-            "{} steps are not applied, the first is {}",
-            missing.len(),
-            first.name
-        )),
+        Some(first) => Err(format!("{} steps are not applied, the first is {}", missing.len(), first.name)),
     }
 }
 
@@ -111,10 +96,7 @@ mod tests {
 
     #[test]
     fn steps_that_are_missing_are_named() {
-        let step = |name: &str, applied| MigrationState {
-            name: name.to_owned(),
-            applied,
-        };
+        let step = |name: &str, applied| MigrationState { name: name.to_owned(), applied };
         assert_eq!(all_applied(&[step("a", true)]), Ok(()));
         let reason = all_applied(&[step("a", true), step("b", false), step("c", false)]).unwrap_err();
         assert_eq!(reason, "2 steps are not applied, the first is b");

@@ -65,9 +65,7 @@ pub(super) fn is_json_body(headers: &HeaderMap) -> bool {
     };
     let Ok(stated) = stated.to_str() else { return false };
     let mut parts = stated.split(';').map(str::trim);
-    let is_json = parts
-        .next()
-        .is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
+    let is_json = parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json"));
     let is_utf8 = parts.all(|parameter| match parameter.split_once('=') {
         Some((name, value)) if name.eq_ignore_ascii_case("charset") => {
             value.trim_matches('"').eq_ignore_ascii_case("utf-8")
@@ -127,14 +125,8 @@ fn thousandths(quality: &str) -> u16 {
 
 /// The comma-separated items of a header that may be given several times.
 fn items<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
-    values
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .filter(|item| !item.is_empty())
+    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).map(str::trim).filter(|item| !item.is_empty())
 }
 
 #[cfg(test)]
@@ -148,24 +140,15 @@ mod tests {
     }
 
     fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (name.clone(), HeaderValue::from_str(value).unwrap()))
-            .collect()
+        values.iter().map(|value| (name.clone(), HeaderValue::from_str(value).unwrap())).collect()
     }
 
     #[test]
     fn clients_get_the_type_they_name() {
         for (header, expected) in [
             ("application/graphql-response+json", Media::GraphqlResponse),
-            (
-                "application/graphql-response+json, application/json",
-                Media::GraphqlResponse,
-            ),
-            (
-                "application/json, application/graphql-response+json",
-                Media::GraphqlResponse,
-            ),
+            ("application/graphql-response+json, application/json", Media::GraphqlResponse),
+            ("application/json, application/graphql-response+json", Media::GraphqlResponse),
             (
                 "application/graphql-response+json; charset=utf-8, application/json; charset=utf-8",
                 Media::GraphqlResponse,
@@ -173,14 +156,8 @@ mod tests {
             ("application/graphql-response+json, */*", Media::GraphqlResponse),
             ("application/json", Media::Json),
             ("APPLICATION/JSON", Media::Json),
-            (
-                "application/json;q=0.9, application/graphql-response+json;q=0.8",
-                Media::Json,
-            ),
-            (
-                "application/json;q=0.8, application/graphql-response+json;q=0.9",
-                Media::GraphqlResponse,
-            ),
+            ("application/json;q=0.9, application/graphql-response+json;q=0.8", Media::Json),
+            ("application/json;q=0.8, application/graphql-response+json;q=0.9", Media::GraphqlResponse),
             ("application/json, */*;q=0.1", Media::Json),
             ("text/html, */*;q=0.8", Media::Json),
             ("*/*", Media::Json),
@@ -196,13 +173,7 @@ mod tests {
 
     #[test]
     fn clients_that_accept_neither_get_neither() {
-        for header in [
-            "text/html",
-            "application/xml, text/*",
-            "*/*;q=0",
-            "application/json;q=0.000",
-            "json",
-        ] {
+        for header in ["text/html", "application/xml, text/*", "*/*;q=0", "application/json;q=0.000", "json"] {
             assert_eq!(accept(&[header]), None, "{header}");
         }
     }
@@ -216,11 +187,7 @@ mod tests {
 
     #[test]
     fn bodies_are_json_in_utf_8() {
-        for good in [
-            "application/json",
-            "Application/JSON; charset=UTF-8",
-            "application/json;charset=\"utf-8\"; v=1",
-        ] {
+        for good in ["application/json", "Application/JSON; charset=UTF-8", "application/json;charset=\"utf-8\"; v=1"] {
             assert!(is_json_body(&headers(&CONTENT_TYPE, &[good])), "{good}");
         }
         for bad in [
@@ -237,10 +204,7 @@ mod tests {
             assert!(!is_json_body(&headers(&CONTENT_TYPE, &[bad])), "{bad}");
         }
         assert!(!is_json_body(&HeaderMap::new()));
-        assert!(!is_json_body(&headers(
-            &CONTENT_TYPE,
-            &["application/json", "application/json"]
-        )));
+        assert!(!is_json_body(&headers(&CONTENT_TYPE, &["application/json", "application/json"])));
         let mut compressed = headers(&CONTENT_TYPE, &["application/json"]);
         compressed.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
         assert!(!is_json_body(&compressed));

@@ -77,11 +77,7 @@ impl Params {
         let operation_name = text(&mut members, "operationName")?.filter(|name| !name.is_empty());
         let variables = map(&mut members, "variables")?;
         map(&mut members, "extensions")?;
-        Ok(Self {
-            query,
-            operation_name,
-            variables: Variables::from_json(Value::Object(variables)),
-        })
+        Ok(Self { query, operation_name, variables: Variables::from_json(Value::Object(variables)) })
     }
 }
 
@@ -154,21 +150,10 @@ mod tests {
     #[test]
     fn bodies_of_another_shape_are_refused() {
         let deep = "[".repeat(100_000);
-        for text in [
-            "",
-            "{",
-            "{\"query\":",
-            "\u{feff}{}",
-            "{'query': 1}",
-            "{}{}",
-            deep.as_str(),
-        ] {
+        for text in ["", "{", "{\"query\":", "\u{feff}{}", "{'query': 1}", "{}{}", deep.as_str()] {
             assert_eq!(Params::from_json(text.as_bytes()).unwrap_err(), ParamsError::NotJson);
         }
-        assert_eq!(
-            Params::from_json(b"{\"query\": \"\xff\"}").unwrap_err(),
-            ParamsError::NotJson
-        );
+        assert_eq!(Params::from_json(b"{\"query\": \"\xff\"}").unwrap_err(), ParamsError::NotJson);
         for list in [json!([]), json!([{"query": "{ a }"}])] {
             assert_eq!(refused(&list), ParamsError::Batch);
         }
@@ -183,20 +168,11 @@ mod tests {
         assert_eq!(refused(&json!({"query": null})), ParamsError::QueryMissing);
         for wrong in [json!({}), json!(0), json!(false), json!(["a"])] {
             assert_eq!(refused(&json!({"query": wrong})), ParamsError::NotText("query"));
-            assert_eq!(
-                refused(&json!({"query": "", "operationName": wrong})),
-                ParamsError::NotText("operationName")
-            );
+            assert_eq!(refused(&json!({"query": "", "operationName": wrong})), ParamsError::NotText("operationName"));
         }
         for wrong in [json!("{}"), json!(0), json!(false), json!(["a"])] {
-            assert_eq!(
-                refused(&json!({"query": "", "variables": wrong})),
-                ParamsError::NotAMap("variables")
-            );
-            assert_eq!(
-                refused(&json!({"query": "", "extensions": wrong})),
-                ParamsError::NotAMap("extensions")
-            );
+            assert_eq!(refused(&json!({"query": "", "variables": wrong})), ParamsError::NotAMap("variables"));
+            assert_eq!(refused(&json!({"query": "", "extensions": wrong})), ParamsError::NotAMap("extensions"));
         }
     }
 }

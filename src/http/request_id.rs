@@ -51,9 +51,7 @@ impl RequestId {
 
 fn is_plain(text: &str) -> bool {
     (1..=LENGTH_MAX).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+        && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
 /// Runs a request under its id.
@@ -89,20 +87,13 @@ mod tests {
     use super::*;
 
     fn id(values: &[&'static str]) -> String {
-        let headers = values
-            .iter()
-            .map(|value| (HEADER, HeaderValue::from_static(value)))
-            .collect();
+        let headers = values.iter().map(|value| (HEADER, HeaderValue::from_static(value))).collect();
         RequestId::of(&headers).as_str().to_owned()
     }
 
     #[test]
     fn a_plain_id_of_the_caller_is_taken_over() {
-        for plain in [
-            "a",
-            "req-1_2.3",
-            "0123456789012345678901234567890123456789012345678901234567890123",
-        ] {
+        for plain in ["a", "req-1_2.3", "0123456789012345678901234567890123456789012345678901234567890123"] {
             assert_eq!(id(&[plain]), plain);
         }
     }

@@ -38,16 +38,10 @@ pub async fn serve(
     deadline: Duration,
 ) {
     let (stop, stopping) = watch::channel(false);
-    let mut connections = Connections {
-        router,
-        stopping,
-        running: JoinSet::new(),
-    };
+    let mut connections = Connections { router, stopping, running: JoinSet::new() };
     connections.accept_until(&listener, shutdown).await;
     let end = Instant::now() + deadline;
-    connections
-        .accept_until(&listener, sleep(LAST_CALL.min(deadline)))
-        .await;
+    connections.accept_until(&listener, sleep(LAST_CALL.min(deadline))).await;
     drop(listener);
     stop.send_replace(true);
     connections.finish(end).await;
@@ -78,8 +72,7 @@ impl Connections {
     }
 
     fn spawn(&mut self, stream: TcpStream) {
-        self.running
-            .spawn(converse(stream, self.router.clone(), self.stopping.clone()));
+        self.running.spawn(converse(stream, self.router.clone(), self.stopping.clone()));
     }
 
     /// Waits for the connections to end, until `deadline`.
@@ -97,14 +90,8 @@ async fn converse(stream: TcpStream, router: Router, mut stopping: watch::Receiv
     // Answers are written whole; waiting to fill a packet would only delay them. Refused only when already closed.
     let _closed = stream.set_nodelay(true);
     let mut protocol = Builder::new(TokioExecutor::new());
-    protocol
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIMEOUT);
-    protocol
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX);
+    protocol.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    protocol.http2().timer(TokioTimer::new()).max_concurrent_streams(STREAMS_MAX);
     let mut connection = pin!(protocol.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

@@ -113,12 +113,7 @@ mod tests {
             ("$a: Filter!", json!({})),
         ] {
             let error = check_declared(declared, values).unwrap_err();
-            assert!(
-                error
-                    .to_string()
-                    .starts_with("The variable `$a` needs a value of type `"),
-                "{declared}"
-            );
+            assert!(error.to_string().starts_with("The variable `$a` needs a value of type `"), "{declared}");
         }
     }
 }

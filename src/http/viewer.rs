@@ -34,18 +34,11 @@ fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
     if values.next().is_some() {
         return Err(CredentialError::Several);
     }
-    let (scheme, token) = value
-        .to_str()
-        .ok()
-        .and_then(|text| text.split_once(' '))
-        .ok_or(CredentialError::NotBearer)?;
+    let (scheme, token) =
+        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(CredentialError::NotBearer)?;
     let token = token.trim_matches(' ');
     let is_one_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-    if scheme.eq_ignore_ascii_case("bearer") && is_one_word {
-        Ok(token)
-    } else {
-        Err(CredentialError::NotBearer)
-    }
+    if scheme.eq_ignore_ascii_case("bearer") && is_one_word { Ok(token) } else { Err(CredentialError::NotBearer) }
 }
 
 #[cfg(test)]
@@ -55,10 +48,7 @@ mod tests {
     use super::*;
 
     fn headers(values: &[&'static str]) -> HeaderMap {
-        values
-            .iter()
-            .map(|value| (AUTHORIZATION, HeaderValue::from_static(value)))
-            .collect()
+        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_static(value))).collect()
     }
 
     #[test]
@@ -71,24 +61,9 @@ mod tests {
     #[test]
     fn anything_else_is_no_credential() {
         assert!(matches!(bearer(&headers(&[])), Err(CredentialError::Absent)));
-        assert!(matches!(
-            bearer(&headers(&["Bearer a", "Bearer a"])),
-            Err(CredentialError::Several)
-        ));
-        for value in [
-            "",
-            "Bearer",
-            "Bearer ",
-            "Basic a",
-            "a.b.c",
-            "Bearer a b",
-            "Bearer a,Bearer b",
-            "Bearer\ta",
-        ] {
-            assert!(
-                matches!(bearer(&headers(&[value])), Err(CredentialError::NotBearer)),
-                "{value}"
-            );
+        assert!(matches!(bearer(&headers(&["Bearer a", "Bearer a"])), Err(CredentialError::Several)));
+        for value in ["", "Bearer", "Bearer ", "Basic a", "a.b.c", "Bearer a b", "Bearer a,Bearer b", "Bearer\ta"] {
+            assert!(matches!(bearer(&headers(&[value])), Err(CredentialError::NotBearer)), "{value}");
         }
     }
 }

@@ -73,10 +73,7 @@ impl Links {
     /// The receipt of the newest payment. Absent while nothing was paid, and for payments outside Stripe.
     pub fn receipt_url(&self, invoice: &invoice::Model, mirror: Option<&upstream_invoice::Model>) -> Option<String> {
         let paid = invoice.status == InvoiceStatus::Paid || invoice.amount_paid.0 > 0;
-        let mirrored = mirror?
-            .receipt_url
-            .as_deref()
-            .filter(|_link| paid && !invoice.paid_out_of_band);
+        let mirrored = mirror?.receipt_url.as_deref().filter(|_link| paid && !invoice.paid_out_of_band);
         self.allowed(mirrored)
     }
 
@@ -96,11 +93,7 @@ impl Links {
     ) -> Result<Option<String>, LinkError> {
         let payable = matches!(invoice.status, InvoiceStatus::Open | InvoiceStatus::Uncollectible);
         let mirrored = mirror.is_some_and(|mirror| mirror.stripe_invoice_id.is_some());
-        if payable && mirrored && amount_remaining(invoice).0 > 0 {
-            Err(LinkError::NotConfigured)
-        } else {
-            Ok(None)
-        }
+        if payable && mirrored && amount_remaining(invoice).0 > 0 { Err(LinkError::NotConfigured) } else { Ok(None) }
     }
 
     /// A stored link, if it leads to a host that links may lead to.
@@ -134,10 +127,7 @@ pub fn receipt_freshness(mirror: &upstream_invoice::Model, now: Instant) -> Fres
 
 /// Until when the links that were read at `fetched_at` work for certain.
 pub fn guaranteed_until(fetched_at: Instant) -> Instant {
-    fetched_at
-        .utc()
-        .checked_add_signed(GUARANTEED)
-        .map_or(fetched_at, Instant::new)
+    fetched_at.utc().checked_add_signed(GUARANTEED).map_or(fetched_at, Instant::new)
 }
 
 fn freshness(fetched_at: Option<Instant>, limit: Duration, now: Instant) -> Freshness {
@@ -171,11 +161,7 @@ mod tests {
     }
 
     fn invoice(status: InvoiceStatus) -> invoice::Model {
-        invoice::Model {
-            status,
-            amount_due: Minor(100),
-            ..Default::default()
-        }
+        invoice::Model { status, amount_due: Minor(100), ..Default::default() }
     }
 
     #[test]
@@ -193,17 +179,9 @@ mod tests {
         let mirror = mirror(LINK);
         let open = invoice(InvoiceStatus::Open);
         assert_eq!(links.hosted_invoice_url(&open, Some(&mirror)).as_deref(), Some(LINK));
-        assert_eq!(
-            links.hosted_invoice_url(&invoice(InvoiceStatus::Draft), Some(&mirror)),
-            None
-        );
+        assert_eq!(links.hosted_invoice_url(&invoice(InvoiceStatus::Draft), Some(&mirror)), None);
         assert_eq!(links.receipt_url(&open, Some(&mirror)), None);
-        assert_eq!(
-            links
-                .receipt_url(&invoice(InvoiceStatus::Paid), Some(&mirror))
-                .as_deref(),
-            Some(LINK)
-        );
+        assert_eq!(links.receipt_url(&invoice(InvoiceStatus::Paid), Some(&mirror)).as_deref(), Some(LINK));
         assert_eq!(links.hosted_invoice_url(&open, None), None);
     }
 
@@ -211,29 +189,17 @@ mod tests {
     fn a_stored_link_to_another_host_is_never_given() {
         let links = Links::new(LinkHosts::default());
         let planted = mirror("https://invoice.stripe.com.evil.example/i");
-        assert_eq!(
-            links.hosted_invoice_url(&invoice(InvoiceStatus::Open), Some(&planted)),
-            None
-        );
+        assert_eq!(links.hosted_invoice_url(&invoice(InvoiceStatus::Open), Some(&planted)), None);
     }
 
     #[test]
     fn a_pay_link_is_missed_only_when_stripe_has_something_to_be_paid() {
         let links = Links::new(LinkHosts::default());
-        let known = upstream_invoice::Model {
-            stripe_invoice_id: Some("in_1".to_owned()),
-            ..mirror(LINK)
-        };
+        let known = upstream_invoice::Model { stripe_invoice_id: Some("in_1".to_owned()), ..mirror(LINK) };
         let asked = |invoice: &invoice::Model| links.pay_url(invoice, Some(&known));
         assert_eq!(asked(&invoice(InvoiceStatus::Open)), Err(LinkError::NotConfigured));
         assert_eq!(asked(&invoice(InvoiceStatus::Paid)), Ok(None));
-        assert_eq!(
-            asked(&invoice::Model {
-                amount_paid: Minor(100),
-                ..invoice(InvoiceStatus::Open)
-            }),
-            Ok(None)
-        );
+        assert_eq!(asked(&invoice::Model { amount_paid: Minor(100), ..invoice(InvoiceStatus::Open) }), Ok(None));
         assert_eq!(links.pay_url(&invoice(InvoiceStatus::Open), None), Ok(None));
     }
 }

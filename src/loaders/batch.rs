@@ -112,10 +112,7 @@ where
 {
     async fn load(&mut self, keys: &[K]) -> HashMap<K, Loaded<V, E>> {
         match (self.read)(keys.to_vec()).await {
-            Ok(mut found) => keys
-                .iter()
-                .map(|key| (key.clone(), Ok(found.remove(key).unwrap_or_default())))
-                .collect(),
+            Ok(mut found) => keys.iter().map(|key| (key.clone(), Ok(found.remove(key).unwrap_or_default()))).collect(),
             Err(error) => {
                 let error = Arc::new(error);
                 keys.iter().map(|key| (key.clone(), Err(Arc::clone(&error)))).collect()
@@ -136,17 +133,10 @@ where
         R: Fn(Vec<K>) -> F + Send + Sync + 'static,
         F: Future<Output = Result<HashMap<K, V>, E>> + Send + 'static,
     {
-        let read = Read {
-            read: Arc::new(move |keys| Box::pin(read(keys))),
-        };
+        let read = Read { read: Arc::new(move |keys| Box::pin(read(keys))) };
         let loader = Loader::new(read).with_yield_count(0).with_max_batch_size(KEYS_MAX);
-        let rounds = Mutex::new(Rounds {
-            of_key: HashMap::new(),
-            open: None,
-        });
-        Self {
-            shared: Arc::new(Relation { loader, rounds }),
-        }
+        let rounds = Mutex::new(Rounds { of_key: HashMap::new(), open: None });
+        Self { shared: Arc::new(Relation { loader, rounds }) }
     }
 
     /// The value of `key`, read together with every other key asked for meanwhile.
@@ -261,11 +251,7 @@ mod tests {
                 if keys.contains(&13) {
                     return Err("thirteen");
                 }
-                Ok(keys
-                    .into_iter()
-                    .filter(|key| *key != 7)
-                    .map(|key| (key, Some(key * 2)))
-                    .collect())
+                Ok(keys.into_iter().filter(|key| *key != 7).map(|key| (key, Some(key * 2))).collect())
             }
         }))
     }
@@ -276,12 +262,7 @@ mod tests {
         let batch = doubling(&calls, Duration::ZERO);
         let loads = unconstrained(join_all((0..20_u32).map(|n| batch.load(n % 5)))).await;
         assert_eq!(loads.len(), 20);
-        assert!(
-            loads
-                .into_iter()
-                .zip(0..)
-                .all(|(value, n)| value.unwrap() == Some(n % 5 * 2))
-        );
+        assert!(loads.into_iter().zip(0..).all(|(value, n)| value.unwrap() == Some(n % 5 * 2)));
         assert_eq!(*calls.lock().unwrap(), [5]);
         assert_eq!(batch.load(3).await.unwrap(), Some(6));
         assert_eq!(*calls.lock().unwrap(), [5], "a known key is not read again");
@@ -307,10 +288,7 @@ mod tests {
     async fn three_nested_levels_cost_one_read_each_whatever_their_width() {
         for width in [3, 250] {
             let calls: [Calls; 3] = std::array::from_fn(|_| Calls::default());
-            let levels: Vec<_> = calls
-                .iter()
-                .map(|calls| doubling(calls, Duration::from_micros(300)))
-                .collect();
+            let levels: Vec<_> = calls.iter().map(|calls| doubling(calls, Duration::from_micros(300))).collect();
             let parents = (0..100_u32).map(|parent| {
                 let (first, second, third) = (levels[0].clone(), levels[1].clone(), levels[2].clone());
                 async move {

@@ -97,11 +97,7 @@ macro_rules! relation_per {
                 let mut all = HashMap::new();
                 for ($arguments, $parents) in parents_by_arguments(keys) {
                     let found = noted($read.await)?;
-                    all.extend(
-                        found
-                            .into_iter()
-                            .map(|(parent, value)| ((parent, $arguments.clone()), $wrap(value))),
-                    );
+                    all.extend(found.into_iter().map(|(parent, value)| ((parent, $arguments.clone()), $wrap(value))));
                 }
                 Ok(all)
             }
@@ -115,12 +111,7 @@ macro_rules! relation {
         let source = Arc::clone($source);
         Batch::new(move |keys| {
             let source = Arc::clone(&source);
-            async move {
-                Ok(wrapped(
-                    noted($read(&source.tenant, &source.reader, &keys).await)?,
-                    $wrap,
-                ))
-            }
+            async move { Ok(wrapped(noted($read(&source.tenant, &source.reader, &keys).await)?, $wrap)) }
         })
     }};
 }
@@ -345,10 +336,7 @@ fn page<M>((models, more): (Vec<M>, bool)) -> RowsPage<M> {
 fn by_line(models: Vec<sub_line::Model>) -> SubLinesByLine {
     let mut lines: HashMap<LineItemId, Vec<Arc<sub_line::Model>>> = HashMap::new();
     for model in models {
-        lines
-            .entry(model.line_item_id.clone())
-            .or_default()
-            .push(Arc::new(model));
+        lines.entry(model.line_item_id.clone()).or_default().push(Arc::new(model));
     }
     Arc::new(lines)
 }

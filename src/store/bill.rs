@@ -69,16 +69,7 @@ pub async fn replace(tx: &Tx, bill: Bill) -> Result<(), StoreError> {
                 .await?;
         )*};
     }
-    clear!(
-        sub_line,
-        discount,
-        line_item,
-        tax,
-        invoice_change,
-        customer_snapshot,
-        payment,
-        upstream_invoice
-    );
+    clear!(sub_line, discount, line_item, tax, invoice_change, customer_snapshot, payment, upstream_invoice);
     let mut rows = Rows::default();
     rows.add(bill);
     rows.write_shared(tx).await?;
@@ -179,8 +170,7 @@ impl Rows {
     /// What other bills may refer to as well. A row that several of these bills bring is written once.
     async fn write_shared(&mut self, tx: &Tx) -> Result<(), StoreError> {
         // Refunds refer to payments of the same bill, which must be there first.
-        self.payments
-            .sort_by_key(|payment| payment.refunded_payment_id.is_some());
+        self.payments.sort_by_key(|payment| payment.refunded_payment_id.is_some());
         once(&mut self.customers, |row| (row.tenant_id.clone(), row.id.clone()));
         once(&mut self.subscriptions, |row| (row.tenant_id.clone(), row.id.clone()));
         once(&mut self.products, |row| (row.tenant_id.clone(), row.id.clone()));
@@ -226,12 +216,7 @@ where
         let models = rows.by_ref().take(batch).map(|row| row.into_active_model().reset_all());
         let insert = E::insert_many(models);
         match existing {
-            Some(existing) => {
-                insert
-                    .on_conflict(on_conflict::<E>(existing))
-                    .exec_without_returning(tx)
-                    .await?
-            }
+            Some(existing) => insert.on_conflict(on_conflict::<E>(existing)).exec_without_returning(tx).await?,
             None => insert.exec_without_returning(tx).await?,
         };
     }

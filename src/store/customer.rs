@@ -25,11 +25,8 @@ pub struct Filter {
     pub status: Option<Vec<CustomerStatus>>,
 }
 
-const ORDER: Ordering<Column> = Ordering {
-    column: Column::CreatedAt,
-    id: Column::Id,
-    direction: Direction::Descending,
-};
+const ORDER: Ordering<Column> =
+    Ordering { column: Column::CreatedAt, id: Column::Id, direction: Direction::Descending };
 
 /// Customers by id; those that are unknown, or not the caller's, are left out.
 ///
@@ -75,10 +72,7 @@ pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) 
 
 /// Where `row` stands in a list.
 pub fn place(row: &customer::Model) -> Keyset {
-    Keyset {
-        value: SortValue::Instant(row.created_at),
-        id: row.id.0.clone(),
-    }
+    Keyset { value: SortValue::Instant(row.created_at), id: row.id.0.clone() }
 }
 
 fn existing(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Select<customer::Entity>, StoreError> {
@@ -95,18 +89,9 @@ fn filtered(
     let backend = db.get_database_backend();
     let mut all = Condition::all()
         .add_option(filter.external_id.as_ref().map(|id| Column::ExternalId.eq(id.clone())))
-        .add_option(
-            filter
-                .email
-                .as_ref()
-                .map(|email| lower(backend, "email").eq(email.to_ascii_lowercase())),
-        );
+        .add_option(filter.email.as_ref().map(|email| lower(backend, "email").eq(email.to_ascii_lowercase())));
     if let Some(status) = &filter.status {
-        all = all.add(any_of(
-            backend,
-            Column::Status,
-            status.iter().map(|word| word.word()).collect(),
-        )?);
+        all = all.add(any_of(backend, Column::Status, status.iter().map(|word| word.word()).collect())?);
     }
     if let Some(search) = &filter.search {
         let fields = ["name", "company_name", "alias", "external_id"];

@@ -119,11 +119,7 @@ impl DatabaseUrl {
 
     /// Opens the pool that writes. On SQLite it is a single connection, and a missing file is made.
     pub(super) async fn open_writer(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
-        let connections = if matches!(self, Self::Sqlite(_)) {
-            1
-        } else {
-            settings.connections
-        };
+        let connections = if matches!(self, Self::Sqlite(_)) { 1 } else { settings.connections };
         let mut options = self.options(connections, settings);
         match self {
             Self::Sqlite(_) => {
@@ -176,10 +172,7 @@ impl DatabaseUrl {
 
 /// Acknowledged writes survive a power failure.
 fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .journal_mode(SqliteJournalMode::Wal)
-        .synchronous(SqliteSynchronous::Full)
-        .busy_timeout(SQLITE_BUSY_TIMEOUT)
+    options.journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full).busy_timeout(SQLITE_BUSY_TIMEOUT)
 }
 
 /// SQLite has no statement time-out, and a dropped future does not stop its query: a progress handler ends what is
@@ -209,10 +202,7 @@ async fn set_deadline(connection: &mut SqliteConnection, limit: Duration) -> Res
 /// How a transaction that writes begins: SQLite takes its write lock at once, since one that reads first and writes
 /// later fails when anyone else wrote in between.
 pub(super) fn writing() -> TransactionOptions {
-    TransactionOptions {
-        sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
-        ..Default::default()
-    }
+    TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() }
 }
 
 /// The condition that `column` is one of `keys`, as one parameter whatever their number: the statement's text never

@@ -198,10 +198,7 @@ pub async fn by_ids(
     db: &impl ConnectionTrait,
     ids: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, invoice::Model>, StoreError> {
-    let rows = existing(tenant, db)?
-        .filter(any_of(db.get_database_backend(), Column::Id, texts(ids))?)
-        .all(db)
-        .await?;
+    let rows = existing(tenant, db)?.filter(any_of(db.get_database_backend(), Column::Id, texts(ids))?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
@@ -222,10 +219,7 @@ pub async fn by_numbers(
         .filter(Expr::cust("status <> 'DRAFT'"))
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| Some((row.number.clone()?, row)))
-        .collect())
+    Ok(rows.into_iter().filter_map(|row| Some((row.number.clone()?, row))).collect())
 }
 
 /// Invoices of one source system by the id they have there.
@@ -243,10 +237,7 @@ pub async fn by_external_ids(
         .filter(any_of(db.get_database_backend(), Column::ExternalId, ids.to_vec())?)
         .all(db)
         .await?;
-    Ok(rows
-        .into_iter()
-        .filter_map(|row| Some((row.external_id.clone()?, row)))
-        .collect())
+    Ok(rows.into_iter().filter_map(|row| Some((row.external_id.clone()?, row))).collect())
 }
 
 /// Where each invoice stands with its payments.
@@ -281,11 +272,7 @@ pub async fn list(
     db: &impl ConnectionTrait,
     list: &List,
 ) -> Result<(Vec<invoice::Model>, bool), StoreError> {
-    let rows = list
-        .ordering()
-        .paged(filtered(tenant, db, &list.filter)?, &list.page)
-        .all(db)
-        .await?;
+    let rows = list.ordering().paged(filtered(tenant, db, &list.filter)?, &list.page).all(db).await?;
     Ok(page::finish(rows, &list.page))
 }
 
@@ -301,18 +288,12 @@ pub async fn list_of_customers(
 ) -> Result<HashMap<CustomerId, (Vec<invoice::Model>, bool)>, StoreError> {
     let of_customers = any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?;
     let select = filtered(tenant, db, &list.filter)?.filter(of_customers);
-    let rows = list
-        .ordering()
-        .paged_by(db, select, Column::CustomerId, &list.page)
-        .await?;
+    let rows = list.ordering().paged_by(db, select, Column::CustomerId, &list.page).await?;
     let mut pages: HashMap<CustomerId, Vec<invoice::Model>> = HashMap::new();
     for row in rows {
         pages.entry(row.customer_id.clone()).or_default().push(row);
     }
-    Ok(pages
-        .into_iter()
-        .map(|(customer, rows)| (customer, page::finish(rows, &list.page)))
-        .collect())
+    Ok(pages.into_iter().map(|(customer, rows)| (customer, page::finish(rows, &list.page))).collect())
 }
 
 /// How many invoices a filter has.
@@ -377,10 +358,7 @@ pub async fn totals(
     db: &impl ConnectionTrait,
     filter: &Filter,
 ) -> Result<Vec<CurrencyTotals>, StoreError> {
-    let rows = summed(filtered(tenant, db, filter)?)
-        .into_tuple::<Sums>()
-        .all(db)
-        .await?;
+    let rows = summed(filtered(tenant, db, filter)?).into_tuple::<Sums>().all(db).await?;
     let mut totals: Vec<_> = rows.into_iter().map(CurrencyTotals::from).collect();
     totals.sort_by(|left, right| left.currency.cmp(&right.currency));
     Ok(totals)
@@ -405,10 +383,7 @@ pub async fn totals_of_customers(
         .await?;
     let mut totals: HashMap<CustomerId, Vec<CurrencyTotals>> = HashMap::new();
     for (currency, count, total, due, paid, remaining, customer) in rows {
-        totals
-            .entry(customer)
-            .or_default()
-            .push((currency, count, total, due, paid, remaining).into());
+        totals.entry(customer).or_default().push((currency, count, total, due, paid, remaining).into());
     }
     for rows in totals.values_mut() {
         rows.sort_by(|left, right| left.currency.cmp(&right.currency));
@@ -472,9 +447,7 @@ pub async fn of_rentals(
     billed.union(UnionType::Distinct, lines);
 
     let mut window = WindowStatement::partition_by(("billed", "billed_rental_id"));
-    window
-        .order_by(Column::CreatedAt, Order::Desc)
-        .order_by(Column::Id, Order::Desc);
+    window.order_by(Column::CreatedAt, Order::Desc).order_by(Column::Id, Order::Desc);
     let mut ranked = existing(tenant, db)?.into_query();
     ranked
         .expr_as(Expr::col(("billed", "billed_rental_id")), "billed_rental_id")
@@ -495,10 +468,7 @@ pub async fn of_rentals(
     let mut found: HashMap<RentalId, Vec<invoice::Model>> = HashMap::new();
     for row in db.query_all(&newest).await? {
         let rental: RentalId = row.try_get("", "billed_rental_id")?;
-        found
-            .entry(rental)
-            .or_default()
-            .push(invoice::Model::from_query_result(&row, "")?);
+        found.entry(rental).or_default().push(invoice::Model::from_query_result(&row, "")?);
     }
     Ok(found)
 }
@@ -514,11 +484,7 @@ impl List {
             OrderField::Number => Column::Number,
             OrderField::UpdatedAt => Column::UpdatedAt,
         };
-        Ordering {
-            column,
-            id: Column::Id,
-            direction: self.direction,
-        }
+        Ordering { column, id: Column::Id, direction: self.direction }
     }
 }
 
@@ -535,10 +501,7 @@ impl OrderField {
             Self::Number => row.number.clone().map_or(SortValue::Absent, SortValue::Text),
             Self::UpdatedAt => SortValue::Instant(row.updated_at),
         };
-        Keyset {
-            value,
-            id: row.id.0.clone(),
-        }
+        Keyset { value, id: row.id.0.clone() }
     }
 }
 
@@ -546,11 +509,7 @@ impl OrderField {
 fn existing(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Select<invoice::Entity>, StoreError> {
     let visible = visible(db.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)?;
     let visible = visible.add(Column::DeletedAt.is_null());
-    let visible = if tenant.sees_drafts() {
-        visible
-    } else {
-        visible.add(Column::Status.ne(InvoiceStatus::Draft))
-    };
+    let visible = if tenant.sees_drafts() { visible } else { visible.add(Column::Status.ne(InvoiceStatus::Draft)) };
     Ok(invoice::Entity::find().filter(visible))
 }
 
@@ -560,14 +519,8 @@ fn filtered(
     filter: &Filter,
 ) -> Result<Select<invoice::Entity>, StoreError> {
     let backend = db.get_database_backend();
-    let mut all = Condition::all()
-        .add(ranges(filter))
-        .add(computed(filter))
-        .add(texts_equal(filter));
-    let drafts_named = filter
-        .status
-        .as_ref()
-        .is_some_and(|status| status.contains(&InvoiceStatus::Draft));
+    let mut all = Condition::all().add(ranges(filter)).add(computed(filter)).add(texts_equal(filter));
+    let drafts_named = filter.status.as_ref().is_some_and(|status| status.contains(&InvoiceStatus::Draft));
     if !filter.include_drafts && !drafts_named {
         all = all.add(Column::Status.ne(InvoiceStatus::Draft));
     }
@@ -591,27 +544,12 @@ fn lists(filter: &Filter) -> [(Column, Option<Vec<String>>); 7] {
     let codes = |codes: &Vec<CurrencyCode>| codes.iter().map(|code| code.0.clone()).collect();
     [
         (Column::Id, filter.ids.as_deref().map(texts)),
-        (
-            Column::Status,
-            filter
-                .status
-                .as_ref()
-                .map(|words| words.iter().map(|word| word.word()).collect()),
-        ),
+        (Column::Status, filter.status.as_ref().map(|words| words.iter().map(|word| word.word()).collect())),
         (
             Column::BillingReason,
-            filter
-                .billing_reason
-                .as_ref()
-                .map(|words| words.iter().map(|word| word.word()).collect()),
+            filter.billing_reason.as_ref().map(|words| words.iter().map(|word| word.word()).collect()),
         ),
-        (
-            Column::InvoiceType,
-            filter
-                .invoice_type
-                .as_ref()
-                .map(|words| words.iter().map(|word| word.word()).collect()),
-        ),
+        (Column::InvoiceType, filter.invoice_type.as_ref().map(|words| words.iter().map(|word| word.word()).collect())),
         (Column::CustomerId, filter.customer_id.as_deref().map(texts)),
         (Column::SubscriptionId, filter.subscription_id.as_deref().map(texts)),
         (Column::Currency, filter.currency.as_ref().map(codes)),
@@ -664,16 +602,8 @@ fn computed(filter: &Filter) -> Condition {
         Expr::col((invoice::Entity, Column::Id)).in_subquery(mirrors)
     });
     Condition::all()
-        .add_option(
-            filter
-                .overdue
-                .map(|wanted| if wanted { overdue() } else { overdue().not() }),
-        )
-        .add_option(
-            filter
-                .has_open_balance
-                .map(|wanted| if wanted { owed() } else { owed().not() }),
-        )
+        .add_option(filter.overdue.map(|wanted| if wanted { overdue() } else { overdue().not() }))
+        .add_option(filter.has_open_balance.map(|wanted| if wanted { owed() } else { owed().not() }))
         .add_option(mirrored)
 }
 
@@ -693,9 +623,7 @@ fn bills_rental(backend: sea_orm::DbBackend, rentals: Vec<String>) -> Result<Con
 
 /// Numbers are compared byte by byte, so those with a prefix lie between it and itself followed by the last character.
 fn starts_with(prefix: &str) -> Condition {
-    Condition::all()
-        .add(Column::Number.gte(prefix))
-        .add(Column::Number.lt(format!("{prefix}{}", char::MAX)))
+    Condition::all().add(Column::Number.gte(prefix)).add(Column::Number.lt(format!("{prefix}{}", char::MAX)))
 }
 
 pub(super) fn in_range<T: Copy + Into<sea_orm::Value>>(column: &Expr, range: Range<T>) -> Condition {

@@ -21,9 +21,8 @@ pub async fn by_ids(
     ids: &[InvoiceEventId],
 ) -> Result<HashMap<InvoiceEventId, invoice_event::Model>, StoreError> {
     let backend = db.get_database_backend();
-    let these = Condition::all()
-        .add(Column::TenantId.eq(tenant.id().clone()))
-        .add(any_of(backend, Column::Id, texts(ids))?);
+    let these =
+        Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
     let rows = invoice_event::Entity::find()
         .filter(owned(backend, tenant, these, Column::InvoiceId)?)
         .order_by_asc(Column::Id)
@@ -42,33 +41,10 @@ pub async fn of_invoices(
     invoices: &[InvoiceId],
     limit: u64,
 ) -> Result<HashMap<InvoiceId, Vec<invoice_event::Model>>, StoreError> {
-    let order = Ordering {
-        column: Column::OccurredAt,
-        id: Column::Id,
-        direction: Direction::Descending,
-    };
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
-    let page = Page {
-        limit,
-        ..Page::default()
-    };
-    let rows = order
-        .paged_by(
-            db,
-            invoice_event::Entity::find().filter(these),
-            Column::InvoiceId,
-            &page,
-        )
-        .await?;
+    let order = Ordering { column: Column::OccurredAt, id: Column::Id, direction: Direction::Descending };
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
+    let page = Page { limit, ..Page::default() };
+    let rows = order.paged_by(db, invoice_event::Entity::find().filter(these), Column::InvoiceId, &page).await?;
     let entries = grouped(rows, |row| row.invoice_id.clone());
-    Ok(entries
-        .into_iter()
-        .map(|(invoice, rows)| (invoice, super::page::finish(rows, &page).0))
-        .collect())
+    Ok(entries.into_iter().map(|(invoice, rows)| (invoice, super::page::finish(rows, &page).0)).collect())
 }

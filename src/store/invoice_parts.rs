@@ -22,18 +22,8 @@ pub async fn taxes(
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, Vec<tax::Model>>, StoreError> {
     use tax::Column;
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
-    let rows = tax::Entity::find()
-        .filter(these)
-        .order_by_asc(Column::Position)
-        .all(db)
-        .await?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
+    let rows = tax::Entity::find().filter(these).order_by_asc(Column::Position).all(db).await?;
     Ok(grouped(rows, |row| row.invoice_id.clone()))
 }
 
@@ -47,19 +37,9 @@ pub async fn discounts(
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, Vec<discount::Model>>, StoreError> {
     use discount::Column;
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
-    let rows = discount::Entity::find()
-        .filter(these)
-        .order_by_asc(Column::Position)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
+    let rows =
+        discount::Entity::find().filter(these).order_by_asc(Column::Position).order_by_asc(Column::Id).all(db).await?;
     Ok(grouped(rows, |row| row.invoice_id.clone()))
 }
 
@@ -73,18 +53,8 @@ pub async fn changes(
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, Vec<invoice_change::Model>>, StoreError> {
     use invoice_change::Column;
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
-    let rows = invoice_change::Entity::find()
-        .filter(these)
-        .order_by_asc(Column::Position)
-        .all(db)
-        .await?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
+    let rows = invoice_change::Entity::find().filter(these).order_by_asc(Column::Position).all(db).await?;
     Ok(grouped(rows, |row| row.invoice_id.clone()))
 }
 
@@ -98,13 +68,7 @@ pub async fn customer_snapshots(
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, customer_snapshot::Model>, StoreError> {
     use customer_snapshot::Column;
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
     let rows = customer_snapshot::Entity::find().filter(these).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.invoice_id.clone(), row)).collect())
 }

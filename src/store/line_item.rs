@@ -74,10 +74,7 @@ pub async fn of_invoices(
         .order_by("row_rank", Order::Asc)
         .to_owned();
     let rows = db.query_all(&first).await?;
-    let rows: Vec<_> = rows
-        .iter()
-        .map(|row| line_item::Model::from_query_result(row, ""))
-        .collect::<Result<_, _>>()?;
+    let rows: Vec<_> = rows.iter().map(|row| line_item::Model::from_query_result(row, "")).collect::<Result<_, _>>()?;
     Ok(grouped(rows, |row| row.invoice_id.clone()))
 }
 

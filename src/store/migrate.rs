@@ -69,26 +69,20 @@ async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, Store
         DbBackend::Postgres => "SELECT to_regclass('seaql_migrations') IS NOT NULL AS known",
         _ => "SELECT count(*) > 0 AS known FROM sqlite_master WHERE name = 'seaql_migrations'",
     };
-    let known = connection
-        .query_one_raw(sea_orm::Statement::from_string(backend, tables))
-        .await?;
+    let known = connection.query_one_raw(sea_orm::Statement::from_string(backend, tables)).await?;
     let known: bool = known.map(|row| row.try_get("", "known")).transpose()?.unwrap_or(false);
     if !known {
         return Ok(Vec::new());
     }
     let names = sea_orm::Statement::from_string(backend, "SELECT version FROM seaql_migrations ORDER BY version");
     let rows = connection.query_all_raw(names).await?;
-    Ok(rows
-        .iter()
-        .map(|row| row.try_get("", "version"))
-        .collect::<Result<_, _>>()?)
+    Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }
 
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
     let tx = connection.begin_with_options(engine::writing()).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})"))
-            .await?;
+        tx.execute_unprepared(&format!("SELECT pg_advisory_xact_lock({LOCK})")).await?;
     }
     Ok(tx)
 }
@@ -98,9 +92,7 @@ async fn finish(connection: DatabaseConnection, tx: DatabaseTransaction) -> Resu
     if tx.get_database_backend() == DbBackend::Sqlite {
         let check = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
         if !tx.query_all_raw(check).await?.is_empty() {
-            return Err(StoreError::Defect(sea_orm::DbErr::Migration(
-                "rows lost their parents".to_owned(),
-            )));
+            return Err(StoreError::Defect(sea_orm::DbErr::Migration("rows lost their parents".to_owned())));
         }
     }
     tx.commit().await?;

@@ -95,9 +95,7 @@ impl<C: ColumnTrait> Ordering<C> {
     {
         let mut window = WindowStatement::partition_by(parent);
         let order = self.order(page.backward);
-        window
-            .order_by_with_nulls(self.column, order.clone(), nulls(page.backward))
-            .order_by(self.id, order);
+        window.order_by_with_nulls(self.column, order.clone(), nulls(page.backward)).order_by(self.id, order);
         let mut ranked = self.bounded(select, page).into_query();
         ranked.expr_window_as(Func::cust("row_number"), window, RANK);
         let rows = Query::select()
@@ -107,18 +105,11 @@ impl<C: ColumnTrait> Ordering<C> {
             .order_by(RANK, Order::Asc)
             .to_owned();
         let rows = db.query_all(&rows).await?;
-        Ok(rows
-            .iter()
-            .map(|row| E::Model::from_query_result(row, ""))
-            .collect::<Result<_, _>>()?)
+        Ok(rows.iter().map(|row| E::Model::from_query_result(row, "")).collect::<Result<_, _>>()?)
     }
 
     fn order(self, backward: bool) -> Order {
-        if (self.direction == Direction::Ascending) == backward {
-            Order::Desc
-        } else {
-            Order::Asc
-        }
+        if (self.direction == Direction::Ascending) == backward { Order::Desc } else { Order::Asc }
     }
 
     fn bounded<E: EntityTrait<Column = C>>(self, select: Select<E>, page: &Page) -> Select<E> {
@@ -135,12 +126,8 @@ impl<C: ColumnTrait> Ordering<C> {
     fn behind(self, place: &Keyset) -> Condition {
         let ascending = self.direction == Direction::Ascending;
         match place.value.bound() {
-            Some(value) => Condition::any()
-                .add(self.beyond(value, &place.id, ascending))
-                .add(self.column.is_null()),
-            None => Condition::all()
-                .add(self.column.is_null())
-                .add(self.id_beyond(&place.id, ascending)),
+            Some(value) => Condition::any().add(self.beyond(value, &place.id, ascending)).add(self.column.is_null()),
+            None => Condition::all().add(self.column.is_null()).add(self.id_beyond(&place.id, ascending)),
         }
     }
 
@@ -148,17 +135,12 @@ impl<C: ColumnTrait> Ordering<C> {
         let ascending = self.direction == Direction::Ascending;
         match place.value.bound() {
             Some(value) => Condition::all().add(self.beyond(value, &place.id, !ascending)),
-            None => Condition::any()
-                .add(self.column.is_not_null())
-                .add(self.id_beyond(&place.id, !ascending)),
+            None => Condition::any().add(self.column.is_not_null()).add(self.id_beyond(&place.id, !ascending)),
         }
     }
 
     fn beyond(self, value: Value, id: &str, larger: bool) -> Expr {
-        let row = Expr::tuple([
-            Expr::col(self.column.as_column_ref()),
-            Expr::col(self.id.as_column_ref()),
-        ]);
+        let row = Expr::tuple([Expr::col(self.column.as_column_ref()), Expr::col(self.id.as_column_ref())]);
         let place = Expr::tuple([Expr::val(value), Expr::val(id)]);
         if larger { row.gt(place) } else { row.lt(place) }
     }
@@ -171,11 +153,7 @@ impl<C: ColumnTrait> Ordering<C> {
 
 /// Read backward, the rows without a value come first.
 const fn nulls(backward: bool) -> NullOrdering {
-    if backward {
-        NullOrdering::First
-    } else {
-        NullOrdering::Last
-    }
+    if backward { NullOrdering::First } else { NullOrdering::Last }
 }
 
 impl SortValue {

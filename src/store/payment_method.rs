@@ -21,10 +21,7 @@ pub async fn by_ids(
 ) -> Result<HashMap<PaymentMethodId, payment_method::Model>, StoreError> {
     let backend = db.get_database_backend();
     let own = visible(backend, tenant, Column::TenantId, Column::CustomerId)?;
-    let rows = payment_method::Entity::find()
-        .filter(own.add(any_of(backend, Column::Id, texts(ids))?))
-        .all(db)
-        .await?;
+    let rows = payment_method::Entity::find().filter(own.add(any_of(backend, Column::Id, texts(ids))?)).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
@@ -41,10 +38,7 @@ pub async fn of_customers(
     let backend = db.get_database_backend();
     let own = visible(backend, tenant, Column::TenantId, Column::CustomerId)?;
     let rows = payment_method::Entity::find()
-        .filter(
-            own.add(any_of(backend, Column::CustomerId, texts(customers))?)
-                .add(Column::DetachedAt.is_null()),
-        )
+        .filter(own.add(any_of(backend, Column::CustomerId, texts(customers))?).add(Column::DetachedAt.is_null()))
         .order_by_desc(Column::IsDefault)
         .order_by_asc(Column::CreatedAt)
         .order_by_asc(Column::Id)

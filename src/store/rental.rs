@@ -28,11 +28,8 @@ pub struct Filter {
     pub has_open_invoice: Option<bool>,
 }
 
-const ORDER: Ordering<Column> = Ordering {
-    column: Column::StartedAt,
-    id: Column::Id,
-    direction: Direction::Descending,
-};
+const ORDER: Ordering<Column> =
+    Ordering { column: Column::StartedAt, id: Column::Id, direction: Direction::Descending };
 
 /// Rentals by id; those that are unknown, or not the caller's, are left out.
 ///
@@ -73,14 +70,9 @@ pub async fn list_of_customers(
     page: &Page,
 ) -> Result<HashMap<CustomerId, (Vec<rental::Model>, bool)>, StoreError> {
     let theirs = any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?;
-    let rows = ORDER
-        .paged_by(db, existing(tenant, db)?.filter(theirs), Column::CustomerId, page)
-        .await?;
+    let rows = ORDER.paged_by(db, existing(tenant, db)?.filter(theirs), Column::CustomerId, page).await?;
     let pages = grouped(rows, |row| row.customer_id.clone());
-    Ok(pages
-        .into_iter()
-        .map(|(customer, rows)| (customer, page::finish(rows, page)))
-        .collect())
+    Ok(pages.into_iter().map(|(customer, rows)| (customer, page::finish(rows, page))).collect())
 }
 
 /// How many rentals a filter has.
@@ -120,10 +112,7 @@ pub async fn count_of_customers(
 
 /// Where `row` stands in a list.
 pub fn place(row: &rental::Model) -> Keyset {
-    Keyset {
-        value: SortValue::Instant(row.started_at),
-        id: row.id.0.clone(),
-    }
+    Keyset { value: SortValue::Instant(row.started_at), id: row.id.0.clone() }
 }
 
 fn existing(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Select<rental::Entity>, StoreError> {
@@ -133,18 +122,9 @@ fn existing(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Select<rental:
 
 fn filtered(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<Select<rental::Entity>, StoreError> {
     let backend = db.get_database_backend();
-    let mut all = Condition::all().add(in_range(
-        &Expr::col((rental::Entity, Column::StartedAt)),
-        filter.started_at,
-    ));
+    let mut all = Condition::all().add(in_range(&Expr::col((rental::Entity, Column::StartedAt)), filter.started_at));
     let words = [
-        (
-            Column::Status,
-            filter
-                .status
-                .as_ref()
-                .map(|list| list.iter().map(|word| word.word()).collect()),
-        ),
+        (Column::Status, filter.status.as_ref().map(|list| list.iter().map(|word| word.word()).collect())),
         (Column::GpuFamily, filter.gpu_family.clone()),
         (Column::CustomerId, filter.customer_id.as_deref().map(texts)),
     ];

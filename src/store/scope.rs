@@ -30,9 +30,7 @@ pub(super) fn parts_of<C: ColumnTrait>(
     invoices: &[InvoiceId],
 ) -> Result<Condition, StoreError> {
     let own =
-        Condition::all()
-            .add(tenant_id.eq(tenant.id().clone()))
-            .add(any_of(backend, invoice_id, texts(invoices))?);
+        Condition::all().add(tenant_id.eq(tenant.id().clone())).add(any_of(backend, invoice_id, texts(invoices))?);
     owned(backend, tenant, own, invoice_id)
 }
 

@@ -58,11 +58,7 @@ pub type Tx = Session<DatabaseTransaction>;
 impl Reader {
     /// A reader with bounds of its own: a server that is frozen cannot keep its own time limit.
     pub(super) const fn reading(inner: DatabaseConnection, stats: Arc<StatementStats>, patience: Patience) -> Self {
-        Self {
-            inner,
-            stats,
-            patience: Some(patience),
-        }
+        Self { inner, stats, patience: Some(patience) }
     }
 }
 
@@ -90,19 +86,13 @@ impl<C> Session<C> {
             answered
         };
         let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
-        tokio::time::timeout(patience.time, patiently)
-            .await
-            .unwrap_or_else(unanswered)
+        tokio::time::timeout(patience.time, patiently).await.unwrap_or_else(unanswered)
     }
 }
 
 impl Tx {
     pub(super) fn writing(inner: DatabaseTransaction) -> Self {
-        Self {
-            inner,
-            stats: Arc::default(),
-            patience: None,
-        }
+        Self { inner, stats: Arc::default(), patience: None }
     }
 
     /// Makes everything written through this transaction last.

@@ -26,13 +26,9 @@ pub async fn by_ids(
     ids: &[SourceDocumentId],
 ) -> Result<HashMap<SourceDocumentId, source_document::Model>, StoreError> {
     let backend = db.get_database_backend();
-    let these = Condition::all()
-        .add(Column::TenantId.eq(tenant.id().clone()))
-        .add(any_of(backend, Column::Id, texts(ids))?);
-    let rows = source_document::Entity::find()
-        .filter(owned(backend, tenant, these, Column::EntityId)?)
-        .all(db)
-        .await?;
+    let these =
+        Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
+    let rows = source_document::Entity::find().filter(owned(backend, tenant, these, Column::EntityId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
@@ -57,10 +53,7 @@ pub async fn of_invoices(
         .all(db)
         .await?;
     // Later rows replace earlier ones.
-    Ok(rows
-        .into_iter()
-        .map(|row| (InvoiceId(row.entity_id.clone()), row))
-        .collect())
+    Ok(rows.into_iter().map(|row| (InvoiceId(row.entity_id.clone()), row)).collect())
 }
 
 /// Whether this very document was imported before.
@@ -90,9 +83,7 @@ pub async fn known(
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn keep(db: &impl ConnectionTrait, document: source_document::Model) -> Result<(), StoreError> {
-    let again = OnConflict::columns([Column::TenantId, Column::Id])
-        .update_column(Column::ImportedAt)
-        .to_owned();
+    let again = OnConflict::columns([Column::TenantId, Column::Id]).update_column(Column::ImportedAt).to_owned();
     source_document::Entity::insert(document.into_active_model().reset_all())
         .on_conflict(again)
         .exec_without_returning(db)

@@ -22,13 +22,9 @@ pub async fn by_ids(
     ids: &[SubLineId],
 ) -> Result<HashMap<SubLineId, sub_line::Model>, StoreError> {
     let backend = db.get_database_backend();
-    let these = Condition::all()
-        .add(Column::TenantId.eq(tenant.id().clone()))
-        .add(any_of(backend, Column::Id, texts(ids))?);
-    let rows = sub_line::Entity::find()
-        .filter(owned(backend, tenant, these, Column::InvoiceId)?)
-        .all(db)
-        .await?;
+    let these =
+        Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
+    let rows = sub_line::Entity::find().filter(owned(backend, tenant, these, Column::InvoiceId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
@@ -41,17 +37,7 @@ pub async fn of_invoices(
     db: &impl ConnectionTrait,
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, Vec<sub_line::Model>>, StoreError> {
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
-    let rows = sub_line::Entity::find()
-        .filter(these)
-        .order_by_asc(Column::Position)
-        .all(db)
-        .await?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
+    let rows = sub_line::Entity::find().filter(these).order_by_asc(Column::Position).all(db).await?;
     Ok(grouped(rows, |row| row.invoice_id.clone()))
 }

@@ -22,11 +22,7 @@ impl System {
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn all(_system: &System, db: &impl ConnectionTrait) -> Result<Vec<tenant::Model>, StoreError> {
-    Ok(tenant::Entity::find()
-        .order_by_asc(Column::CreatedAt)
-        .order_by_asc(Column::Id)
-        .all(db)
-        .await?)
+    Ok(tenant::Entity::find().order_by_asc(Column::CreatedAt).order_by_asc(Column::Id).all(db).await?)
 }
 
 /// The caller's tenant; absent when the store does not know it.
@@ -34,7 +30,5 @@ pub async fn all(_system: &System, db: &impl ConnectionTrait) -> Result<Vec<tena
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn find(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Option<tenant::Model>, StoreError> {
-    Ok(tenant::Entity::find_by_id(TenantId(tenant.id().0.clone()))
-        .one(db)
-        .await?)
+    Ok(tenant::Entity::find_by_id(TenantId(tenant.id().0.clone())).one(db).await?)
 }

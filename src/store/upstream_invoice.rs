@@ -18,13 +18,7 @@ pub async fn of_invoices(
     db: &impl ConnectionTrait,
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, upstream_invoice::Model>, StoreError> {
-    let these = parts_of(
-        db.get_database_backend(),
-        tenant,
-        Column::TenantId,
-        Column::InvoiceId,
-        invoices,
-    )?;
+    let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
     let rows = upstream_invoice::Entity::find().filter(these).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.invoice_id.clone(), row)).collect())
 }

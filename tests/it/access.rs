@@ -27,10 +27,8 @@ async fn every_field_stands_in_exactly_one_column_of_the_table() {
         .objects()
         .flat_map(|(name, fields)| fields.iter().map(move |field| (name.to_owned(), field.name.clone())))
         .collect();
-    let rows: Vec<_> = TABLE
-        .iter()
-        .flat_map(|row| columns(row).map(|field| (row.name.to_owned(), field.to_owned())))
-        .collect();
+    let rows: Vec<_> =
+        TABLE.iter().flat_map(|row| columns(row).map(|field| (row.name.to_owned(), field.to_owned()))).collect();
     let listed: BTreeSet<_> = rows.iter().cloned().collect();
     assert_eq!(listed.len(), rows.len(), "a field is listed twice");
     let unlisted: Vec<_> = schema.difference(&listed).collect();
@@ -60,9 +58,7 @@ async fn every_scoped_field_may_be_null() {
 async fn every_node_has_a_scope_and_every_scope_of_a_node_a_type() {
     let api = Api::read().await;
     let with_id = api.objects().filter(|(_, fields)| {
-        fields
-            .iter()
-            .any(|field| field.name == "id" && field.of.is_required() && field.of.named() == "ID")
+        fields.iter().any(|field| field.name == "id" && field.of.is_required() && field.of.named() == "ID")
     });
     let with_id: BTreeSet<_> = with_id.map(|(name, _)| name.to_owned()).collect();
     let listed: BTreeSet<_> = NODES.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -102,25 +98,11 @@ async fn everything_that_a_client_sees_is_described() {
 #[tokio::test]
 async fn money_is_never_an_int_or_a_float() {
     let api = Api::read().await;
-    let words = [
-        "amount",
-        "total",
-        "price",
-        "balance",
-        "subtotal",
-        "charge",
-        "fee",
-        "credit",
-        "unitsminor",
-    ];
+    let words = ["amount", "total", "price", "balance", "subtotal", "charge", "fee", "credit", "unitsminor"];
     let counts = ["totalCount"];
     for (name, one) in &api.types {
         let fields = one.fields.iter().flatten().map(|field| (&field.name, field.of.named()));
-        let inputs = one
-            .input_fields
-            .iter()
-            .flatten()
-            .map(|input| (&input.name, input.of.named()));
+        let inputs = one.input_fields.iter().flatten().map(|input| (&input.name, input.of.named()));
         for (field, of) in fields.chain(inputs) {
             assert_ne!(of, "Float", "{name}.{field}");
             let spelled = field.to_lowercase();
@@ -133,9 +115,7 @@ async fn money_is_never_an_int_or_a_float() {
 // ---- Every scoped field, with its scope and without ----------------------------------------------------------------
 
 fn scoped() -> impl Iterator<Item = (&'static str, &'static str, Scope)> {
-    TABLE
-        .iter()
-        .flat_map(|row| row.scoped.iter().map(|(field, scope)| (row.name, *field, *scope)))
+    TABLE.iter().flat_map(|row| row.scoped.iter().map(|(field, scope)| (row.name, *field, *scope)))
 }
 
 /// The way from the root to an object: root fields and edges around it, and where it is in the data.
@@ -151,16 +131,14 @@ fn road(type_name: &str, world: &Full) -> Road {
         "Invoice" => (format!("invoice(id: \"{}\")", world.invoice), &["invoice"]),
         "LineItem" => (format!("node(id: \"{}\") {{ ... on LineItem", world.line), &["node"]),
         "Payment" => (format!("payment(id: \"{}\")", world.payment), &["payment"]),
-        "PaymentNextAction" => (
-            format!("payment(id: \"{}\") {{ nextAction", world.payment),
-            &["payment", "nextAction"],
-        ),
+        "PaymentNextAction" => {
+            (format!("payment(id: \"{}\") {{ nextAction", world.payment), &["payment", "nextAction"])
+        }
         "Rental" => (format!("rental(id: \"{}\")", world.rental), &["rental"]),
         "Customer" => (format!("customer(id: \"{}\")", world.customer), &["customer"]),
-        "CustomerSnapshot" => (
-            format!("invoice(id: \"{}\") {{ customerSnapshot", world.invoice),
-            &["invoice", "customerSnapshot"],
-        ),
+        "CustomerSnapshot" => {
+            (format!("invoice(id: \"{}\") {{ customerSnapshot", world.invoice), &["invoice", "customerSnapshot"])
+        }
         other => panic!("{other} has scoped fields: say here how to get to an object of it"),
     };
     Road { before, place }
@@ -206,9 +184,7 @@ fn selection(api: &Api, world: &Full, row: &TypeAccess, field: &str, scope: Scop
     let apart = ["node", "nodes", "scopes"];
     let open = row.open.iter().copied().filter(|name| !apart.contains(name));
     let names = open.chain(others).chain([field]);
-    let selected: Vec<_> = names
-        .map(|name| api.one(row.name, name, &arguments(row.name, name, world)))
-        .collect();
+    let selected: Vec<_> = names.map(|name| api.one(row.name, name, &arguments(row.name, name, world))).collect();
     format!("{{ {} }}", selected.join(" "))
 }
 
@@ -218,12 +194,7 @@ fn all_but(scope: Option<Scope>) -> ScopeSet {
 
 /// A customer who asks for what is its own; the same as anyone else, but that it has a customer of its own.
 fn own_customer(world: &Full, scopes: ScopeSet) -> Viewer {
-    viewer(
-        PrincipalKind::Customer,
-        &world.tenant,
-        scopes,
-        Some(vec![world.customer.clone()]),
-    )
+    viewer(PrincipalKind::Customer, &world.tenant, scopes, Some(vec![world.customer.clone()]))
 }
 
 async fn world(engine: Engine) -> (Gateway, Full) {
@@ -252,13 +223,9 @@ async fn every_scoped_field_answers_with_its_scope_and_is_refused_alone_without_
             for (field, scope) in row.scoped {
                 let road = road(row.name, &world);
                 let query = road.query(&selection(&api, &world, row, field, *scope));
-                let full = gateway
-                    .ask(&own_customer(&world, all_but(None)), &query, json!({}))
-                    .await;
+                let full = gateway.ask(&own_customer(&world, all_but(None)), &query, json!({})).await;
                 answers(&full, &road, row.name, field);
-                let refused = gateway
-                    .ask(&own_customer(&world, all_but(Some(*scope))), &query, json!({}))
-                    .await;
+                let refused = gateway.ask(&own_customer(&world, all_but(Some(*scope))), &query, json!({})).await;
                 is_refused_alone(full, &refused, &road, (row.name, field), *scope);
             }
         }
@@ -278,18 +245,9 @@ fn answers(full: &Answer, road: &Road, type_name: &str, field: &str) {
 
 fn is_refused_alone(full: Answer, refused: &Answer, road: &Road, place: (&str, &str), scope: Scope) {
     let (type_name, field) = place;
-    assert_eq!(
-        refused.codes(),
-        ["FORBIDDEN"],
-        "{type_name}.{field}: {:?}",
-        refused.errors
-    );
+    assert_eq!(refused.codes(), ["FORBIDDEN"], "{type_name}.{field}: {:?}", refused.errors);
     let error = &refused.errors[0];
-    assert_eq!(
-        error["extensions"]["requiredScope"],
-        scope.name(),
-        "{type_name}.{field}"
-    );
+    assert_eq!(error["extensions"]["requiredScope"], scope.name(), "{type_name}.{field}");
     if REFUSED_ABOVE.contains(&place) {
         assert_eq!(error["path"], json!(road.place), "{type_name}.{field}");
         return;
@@ -310,10 +268,7 @@ async fn a_node_needs_the_scope_of_its_type_and_no_other() {
             let id = ids.get(type_name).unwrap_or_else(|| panic!("no id of a {type_name}"));
             let only = [*scope].into_iter().collect();
             let node = json!({ "__typename": type_name, "id": id });
-            let data = gateway
-                .ask(&own_customer(&world, only), query, json!({ "id": id }))
-                .await
-                .ok();
+            let data = gateway.ask(&own_customer(&world, only), query, json!({ "id": id })).await.ok();
             assert_eq!(data, json!({ "node": node, "nodes": [node] }));
 
             let without = own_customer(&world, all_but(Some(*scope)));
@@ -337,18 +292,9 @@ async fn who_may_not_read_addresses_may_not_search_by_them() {
     for_each_engine(async |engine| {
         let (gateway, world) = world(engine).await;
         let query = "query Q($email: String!) { viewer { kind } customers(filter: { email: $email }) { totalCount } }";
-        let without = viewer(
-            PrincipalKind::Partner,
-            &world.tenant,
-            all_but(Some(Scope::CustomersPiiRead)),
-            None,
-        );
-        let there = gateway
-            .ask(&without, query, json!({ "email": format!("text {}", world.customer) }))
-            .await;
-        let absent = gateway
-            .ask(&without, query, json!({ "email": "nobody@example.com" }))
-            .await;
+        let without = viewer(PrincipalKind::Partner, &world.tenant, all_but(Some(Scope::CustomersPiiRead)), None);
+        let there = gateway.ask(&without, query, json!({ "email": format!("text {}", world.customer) })).await;
+        let absent = gateway.ask(&without, query, json!({ "email": "nobody@example.com" })).await;
         assert_eq!(there.codes(), ["FORBIDDEN"]);
         assert_eq!(there.errors[0]["extensions"]["requiredScope"], "customers.pii:read");
         assert_eq!((there.data, there.errors), (absent.data, absent.errors));
@@ -360,9 +306,7 @@ async fn who_may_not_read_addresses_may_not_search_by_them() {
 async fn a_credential_without_scopes_learns_only_who_it_is() {
     let (gateway, world) = world(Engine::Sqlite).await;
     let nobody = viewer(PrincipalKind::Partner, &world.tenant, ScopeSet::default(), None);
-    let answer = gateway
-        .ask(&nobody, "{ viewer { kind scopes tenantId } }", json!({}))
-        .await;
+    let answer = gateway.ask(&nobody, "{ viewer { kind scopes tenantId } }", json!({})).await;
     assert_eq!(answer.statements, 0);
     assert_eq!(answer.ok()["viewer"]["scopes"], json!([]));
 }

@@ -39,14 +39,7 @@ fn layers() -> Vec<(String, PathBuf, String)> {
     let root = source();
     let of = |path: &Path| {
         let inner = path.strip_prefix(&root).unwrap();
-        inner
-            .components()
-            .next()
-            .unwrap()
-            .as_os_str()
-            .to_string_lossy()
-            .trim_end_matches(".rs")
-            .to_owned()
+        inner.components().next().unwrap().as_os_str().to_string_lossy().trim_end_matches(".rs").to_owned()
     };
     let code = |text: &str| {
         let lines = text.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -57,10 +50,7 @@ fn layers() -> Vec<(String, PathBuf, String)> {
 }
 
 fn tier(layer: &str) -> usize {
-    TIERS
-        .iter()
-        .position(|tier| tier.contains(&layer))
-        .unwrap_or_else(|| panic!("{layer} stands in no tier"))
+    TIERS.iter().position(|tier| tier.contains(&layer)).unwrap_or_else(|| panic!("{layer} stands in no tier"))
 }
 
 /// Layers that a text names through `crate::`, one by one or in a group.
@@ -68,10 +58,7 @@ fn imports(text: &str) -> BTreeSet<String> {
     let mut named = BTreeSet::new();
     for (at, _) in text.match_indices("crate::") {
         let rest = &text[at + "crate::".len()..];
-        let group = rest
-            .strip_prefix('{')
-            .and_then(|group| group.split_once("};"))
-            .map(|(group, _)| group);
+        let group = rest.strip_prefix('{').and_then(|group| group.split_once("};")).map(|(group, _)| group);
         let heads = group.map_or_else(|| vec![rest], |group| group.split(',').map(str::trim).collect());
         for head in heads {
             let name: String = head.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
@@ -100,11 +87,7 @@ fn every_folder_imports_only_from_below() {
 fn known_only_to(name: &str, allowed: &[&str]) {
     for (layer, path, text) in layers() {
         let uses = text.contains(&format!("{name}::"));
-        assert!(
-            !uses || allowed.contains(&layer.as_str()),
-            "{} knows {name}",
-            path.display()
-        );
+        assert!(!uses || allowed.contains(&layer.as_str()), "{} knows {name}", path.display());
     }
 }
 
@@ -121,14 +104,8 @@ fn libraries_stay_in_their_layers() {
 
 #[test]
 fn one_file_names_the_dataloader_crate() {
-    let naming: Vec<_> = layers()
-        .into_iter()
-        .filter(|(_, _, text)| text.contains("dataloader::"))
-        .collect();
-    let paths: Vec<_> = naming
-        .iter()
-        .map(|(_, path, _)| path.strip_prefix(source()).unwrap())
-        .collect();
+    let naming: Vec<_> = layers().into_iter().filter(|(_, _, text)| text.contains("dataloader::")).collect();
+    let paths: Vec<_> = naming.iter().map(|(_, path, _)| path.strip_prefix(source()).unwrap()).collect();
     assert_eq!(paths, [Path::new("loaders/batch.rs")]);
 }
 
@@ -141,20 +118,13 @@ fn one_provider_of_cryptography_is_in_the_tree() {
         .unwrap();
     let tree = String::from_utf8(tree.stdout).unwrap();
     assert!(lock.contains("name = \"aws-lc-rs\"") && tree.contains("aws-lc-rs v"));
-    assert!(
-        !tree.lines().any(|line| line.starts_with("ring v")),
-        "ring is in the tree: cargo tree -i ring"
-    );
+    assert!(!tree.lines().any(|line| line.starts_with("ring v")), "ring is in the tree: cargo tree -i ring");
 }
 
 #[test]
 fn only_the_app_takes_the_right_to_see_every_tenant() {
     for (layer, path, text) in layers() {
         let takes = text.contains("System::operator()");
-        assert!(
-            !takes || layer == "app",
-            "{} takes the operator's right",
-            path.display()
-        );
+        assert!(!takes || layer == "app", "{} takes the operator's right", path.display());
     }
 }

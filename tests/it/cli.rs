@@ -57,15 +57,10 @@ fn helps() -> Vec<(String, String)> {
 fn example<'a>(path: &str, help: &'a str) -> &'a str {
     let mut parts = help.split("Example:\n");
     parts.next();
-    let example = parts
-        .next()
-        .unwrap_or_else(|| panic!("{path}: the help has no example"));
+    let example = parts.next().unwrap_or_else(|| panic!("{path}: the help has no example"));
     assert_eq!(parts.next(), None, "{path}: the help has more than one example");
     let example = example.trim();
-    assert!(
-        !example.contains('\n'),
-        "{path}: the help does not end with its example: {example}"
-    );
+    assert!(!example.contains('\n'), "{path}: the help does not end with its example: {example}");
     assert!(example.contains("billing-gateway "), "{path}: {example}");
     example
 }
@@ -87,11 +82,7 @@ fn workplace() -> TempDir {
     std::fs::create_dir_all(&fixtures).unwrap();
     for name in DOCUMENTS {
         let file = format!("{name}.json");
-        std::fs::copy(
-            Path::new(ROOT).join("tests/it/fixtures").join(&file),
-            fixtures.join(&file),
-        )
-        .unwrap();
+        std::fs::copy(Path::new(ROOT).join("tests/it/fixtures").join(&file), fixtures.join(&file)).unwrap();
     }
     std::fs::write(folder.path().join("schema.graphql"), graphql::sdl()).unwrap();
     let mut demo = program(folder.path());
@@ -127,15 +118,7 @@ fn every_example_in_the_help_runs() {
 
 fn demo(folder: &Path, database: &str) -> (Running, Value) {
     let mut command = program(folder);
-    command.args([
-        "serve",
-        "--demo",
-        "--listen",
-        "127.0.0.1:0",
-        "--json",
-        "--database-url",
-        database,
-    ]);
+    command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--json", "--database-url", database]);
     let mut running = Running::start(command);
     let line = running.line(|_first| true);
     (running, serde_json::from_str(&line).expect("the first line is JSON"))
@@ -151,25 +134,11 @@ fn keys(object: &Value) -> Vec<&str> {
 fn a_demo_prints_one_line_of_json_when_it_answers_and_stops_in_time() {
     let folder = folder();
     let (running, ready) = demo(folder.path(), "sqlite://new.db");
-    let all = [
-        "characters",
-        "database",
-        "explorer",
-        "graphql",
-        "imported",
-        "pid",
-        "tokens",
-        "url",
-    ];
+    let all = ["characters", "database", "explorer", "graphql", "imported", "pid", "tokens", "url"];
     assert_eq!(keys(&ready), all);
     assert_eq!(keys(&ready["tokens"]), TOKENS);
     assert_eq!(keys(&ready["imported"]), DOCUMENTS);
-    assert!(
-        ready["characters"]["declined-topup"]
-            .as_str()
-            .unwrap()
-            .starts_with("inv_")
-    );
+    assert!(ready["characters"]["declined-topup"].as_str().unwrap().starts_with("inv_"));
     assert_eq!(ready["database"], "sqlite://new.db");
     assert_eq!(ready["graphql"], format!("{}/graphql", ready["url"].as_str().unwrap()));
     let address = ready["url"].as_str().unwrap().trim_start_matches("http://").to_owned();
@@ -250,10 +219,7 @@ async fn migrations_go_up_and_down_by_command() {
         let folder = folder();
         let migrate = |arguments: &[&str]| {
             let mut command = program(folder.path());
-            command
-                .arg("migrate")
-                .args(arguments)
-                .args(["--json", "--database-url", &database.url]);
+            command.arg("migrate").args(arguments).args(["--json", "--database-url", &database.url]);
             let steps: Value = serde_json::from_str(&run(command).ok()).unwrap();
             let steps = steps.as_array().unwrap().clone();
             (steps.len(), steps.iter().filter(|step| step["applied"] == true).count())
@@ -294,25 +260,14 @@ fn wrong_use_ends_with_2_and_everything_else_with_1() {
 #[test]
 fn all_faults_of_the_settings_are_listed_at_once() {
     let folder = folder();
-    std::fs::write(
-        folder.path().join("billing.toml"),
-        "log_format = \"xml\"\ndb_connections = 0\n",
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("billing.toml"), "log_format = \"xml\"\ndb_connections = 0\n").unwrap();
     let mut check = program(folder.path());
     check.args(["config", "check", "--config", "billing.toml"]);
-    check
-        .env("BILLING_LISTEN", "everywhere")
-        .env("BILLING_JWT_SECRET", "short");
+    check.env("BILLING_LISTEN", "everywhere").env("BILLING_JWT_SECRET", "short");
     let said = run(check);
     assert_eq!(said.code, Some(1), "{said:?}");
-    let names = [
-        "DATABASE_URL",
-        "BILLING_DB_CONNECTIONS",
-        "BILLING_LISTEN",
-        "BILLING_JWT_SECRET",
-        "BILLING_LOG_FORMAT",
-    ];
+    let names =
+        ["DATABASE_URL", "BILLING_DB_CONNECTIONS", "BILLING_LISTEN", "BILLING_JWT_SECRET", "BILLING_LOG_FORMAT"];
     assert_eq!(said.err.lines().count(), names.len(), "{}", said.err);
     for name in names {
         assert!(said.err.contains(&format!("error: {name} ")), "{name}: {}", said.err);
@@ -323,28 +278,17 @@ fn all_faults_of_the_settings_are_listed_at_once() {
 #[test]
 fn a_file_with_an_unknown_setting_is_refused_with_its_line() {
     let folder = folder();
-    std::fs::write(
-        folder.path().join("billing.toml"),
-        "listen = \"127.0.0.1:0\"\nlissten = \"x\"\n",
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("billing.toml"), "listen = \"127.0.0.1:0\"\nlissten = \"x\"\n").unwrap();
     let mut serve = program(folder.path());
     serve.args(["serve", "--demo", "--config", "billing.toml"]);
     let line = run(serve).failure();
-    assert!(
-        line.contains("billing.toml line 2") && line.contains("lissten"),
-        "{line}"
-    );
+    assert!(line.contains("billing.toml line 2") && line.contains("lissten"), "{line}");
 }
 
 #[test]
 fn secrets_are_never_printed() {
     let folder = folder();
-    for arguments in [
-        &["config", "print"][..],
-        &["config", "print", "--json"],
-        &["serve", "--help"],
-    ] {
+    for arguments in [&["config", "print"][..], &["config", "print", "--json"], &["serve", "--help"]] {
         let mut command = program(folder.path());
         command.args(arguments);
         command.env("DATABASE_URL", "postgres://somebody:hunter2@localhost/billing");
@@ -359,11 +303,7 @@ fn secrets_are_never_printed() {
 fn a_schema_that_drifted_is_told_with_the_command_that_mends_it() {
     let folder = folder();
     let sdl = graphql::sdl();
-    std::fs::write(
-        folder.path().join("schema.graphql"),
-        sdl.replacen("type ", "type Un", 1),
-    )
-    .unwrap();
+    std::fs::write(folder.path().join("schema.graphql"), sdl.replacen("type ", "type Un", 1)).unwrap();
     let mut check = program(folder.path());
     check.args(["schema", "check"]);
     let line = run(check).failure();
@@ -389,14 +329,7 @@ fn a_signed_token_is_accepted_as_what_was_asked_for() {
         "--customer",
         "cus_2",
     ]);
-    sign.args([
-        "--scope",
-        "invoices:read payments:read",
-        "--scope",
-        "rentals:read",
-        "--ttl",
-        "15m",
-    ]);
+    sign.args(["--scope", "invoices:read payments:read", "--scope", "rentals:read", "--ttl", "15m"]);
     let token = run_with_secret(sign).ok();
     let name = "billing-gateway";
     let keys = JwtKeys::new(&SecretString::from(SECRET), name, name, Clock::system()).unwrap();

@@ -59,11 +59,7 @@ async fn everything(gateway: &Gateway) -> Value {
         let mut pages = Vec::new();
         loop {
             let answer = gateway.ask(&merchant(&tenant), &query, json!({ "after": after })).await;
-            assert!(
-                answer.codes().iter().all(|code| *code == "UPSTREAM_UNAVAILABLE"),
-                "{:?}",
-                answer.errors
-            );
+            assert!(answer.codes().iter().all(|code| *code == "UPSTREAM_UNAVAILABLE"), "{:?}", answer.errors);
             let page = answer.data["invoices"]["pageInfo"].clone();
             pages.push(json!({ "data": answer.data, "errors": answer.errors }));
             after = page["endCursor"].clone();
@@ -187,19 +183,14 @@ async fn the_reference_query_costs_seven_statements_on_the_demo() {
     for_each_engine(async |engine| {
         let gateway = Gateway::new(engine).await;
         let demo = load(&gateway).await;
-        let company = principals()
-            .into_iter()
-            .find(|principal| principal.name == "merchant")
-            .expect("a merchant")
-            .tenant;
+        let company =
+            principals().into_iter().find(|principal| principal.name == "merchant").expect("a merchant").tenant;
         let id = character(&demo, "overage-week");
         let one = gateway.ask(&merchant(&company), REFERENCE, json!({ "id": id })).await;
         assert_eq!(one.statements, 7);
         assert_eq!(one.data["invoice"]["id"], id.0.as_str());
 
-        let page = gateway
-            .ask(&merchant(&company), &page_query(), json!({ "first": 100 }))
-            .await;
+        let page = gateway.ask(&merchant(&company), &page_query(), json!({ "first": 100 })).await;
         let nodes = page.data["invoices"]["nodes"].as_array().expect("a page");
         assert!(nodes.len() > 20, "{} invoices", nodes.len());
         assert!(page.statements <= 7, "{} statements", page.statements);

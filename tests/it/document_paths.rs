@@ -48,12 +48,7 @@ fn row(line: &'static str) -> Row {
     let mut cell = || cells.next().unwrap_or_default();
     let (system, path, field, reason) = (cell(), cell(), cell(), cell());
     assert_eq!(cells.next(), None, "a cell too many: {line}");
-    Row {
-        system,
-        path,
-        field: (field != "-").then_some(field),
-        reason,
-    }
+    Row { system, path, field: (field != "-").then_some(field), reason }
 }
 
 /// Collects `a`, `a.b`, `a[].c` … of everything below `value`; elements that are no containers count as `a[]`.
@@ -61,11 +56,7 @@ fn collect_paths(value: &Value, at: &str, paths: &mut BTreeSet<String>) {
     match value {
         Value::Object(entries) => {
             for (key, below) in entries {
-                let path = if at.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{at}.{key}")
-                };
+                let path = if at.is_empty() { key.clone() } else { format!("{at}.{key}") };
                 collect_paths(below, &path, paths);
                 paths.insert(path);
             }
@@ -106,9 +97,8 @@ fn schema_fields() -> Fields {
             TypeKind::Interface(interface) => interface.fields,
             _ => continue,
         };
-        let fields = fields
-            .into_iter()
-            .map(|field| (field.node.name.node.to_string(), named_type(&field.node.ty.node)));
+        let fields =
+            fields.into_iter().map(|field| (field.node.name.node.to_string(), named_type(&field.node.ty.node)));
         types.entry(name).or_default().extend(fields);
     }
     types
@@ -151,11 +141,8 @@ fn resolve(types: &Fields, field_path: &str) -> Result<String, String> {
 fn the_table_lists_exactly_the_paths_of_the_samples() {
     let rows = rows();
     for (system, sample) in SAMPLES {
-        let listed: BTreeSet<String> = rows
-            .iter()
-            .filter(|row| row.system == system)
-            .map(|row| row.path.to_owned())
-            .collect();
+        let listed: BTreeSet<String> =
+            rows.iter().filter(|row| row.system == system).map(|row| row.path.to_owned()).collect();
         assert_eq!(listed, sample_paths(sample), "{system}");
     }
     assert_eq!(rows.len(), PATHS_TOTAL);
@@ -172,12 +159,7 @@ fn no_path_is_listed_twice() {
 #[test]
 fn a_path_without_a_field_has_a_reason() {
     for row in rows() {
-        assert!(
-            row.field.is_some() || !row.reason.is_empty(),
-            "{} {}",
-            row.system,
-            row.path
-        );
+        assert!(row.field.is_some() || !row.reason.is_empty(), "{} {}", row.system, row.path);
         assert_ne!(row.field, Some(""), "{} {}", row.system, row.path);
     }
 }
@@ -185,11 +167,8 @@ fn a_path_without_a_field_has_a_reason() {
 #[test]
 fn every_field_of_the_table_exists_in_the_schema() {
     let types = schema_fields();
-    let missing: Vec<String> = rows()
-        .iter()
-        .filter_map(|row| row.field)
-        .filter_map(|field| resolve(&types, field).err())
-        .collect();
+    let missing: Vec<String> =
+        rows().iter().filter_map(|row| row.field).filter_map(|field| resolve(&types, field).err()).collect();
     assert!(missing.is_empty(), "{missing:#?}");
 }
 
@@ -204,11 +183,8 @@ fn a_key_that_is_asked_for_is_the_last_step_of_the_documents_path() {
 
 #[test]
 fn only_redacted_credentials_are_kept_nowhere() {
-    let redacted: BTreeSet<&str> = rows()
-        .iter()
-        .filter(|row| row.reason == "redacted credential")
-        .map(|row| row.path)
-        .collect();
+    let redacted: BTreeSet<&str> =
+        rows().iter().filter(|row| row.reason == "redacted credential").map(|row| row.path).collect();
     let expected = BTreeSet::from([
         "data.invoice.client.reset_expiry",
         "data.invoice.client.reset_token",
@@ -222,10 +198,8 @@ fn only_redacted_credentials_are_kept_nowhere() {
 fn a_step_that_does_not_exist_is_named() {
     let money = BTreeMap::from([("amount".to_owned(), "Decimal".to_owned())]);
     let entry = BTreeMap::from([("key".to_owned(), "String".to_owned())]);
-    let invoice = BTreeMap::from([
-        ("total".to_owned(), "Money".to_owned()),
-        ("metadata".to_owned(), "MetadataEntry".to_owned()),
-    ]);
+    let invoice =
+        BTreeMap::from([("total".to_owned(), "Money".to_owned()), ("metadata".to_owned(), "MetadataEntry".to_owned())]);
     let types = BTreeMap::from([
         ("Invoice".to_owned(), invoice),
         ("Money".to_owned(), money),

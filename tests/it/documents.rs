@@ -30,18 +30,14 @@ fn inner(kind: &Type) -> String {
 fn object_types() -> Types {
     let field = |field: &FieldDefinition| (field.name.node.to_string(), inner(&field.ty.node));
     let document = parse_schema(billing_gateway::graphql::sdl()).unwrap();
-    let types = document
-        .definitions
-        .into_iter()
-        .filter_map(|definition| match definition {
-            TypeSystemDefinition::Type(kind) => Some(kind.node),
-            _ => None,
-        });
+    let types = document.definitions.into_iter().filter_map(|definition| match definition {
+        TypeSystemDefinition::Type(kind) => Some(kind.node),
+        _ => None,
+    });
     let objects = types.filter_map(|kind| match kind.kind {
-        TypeKind::Object(object) => Some((
-            kind.name.node.to_string(),
-            object.fields.iter().map(|one| field(&one.node)).collect(),
-        )),
+        TypeKind::Object(object) => {
+            Some((kind.name.node.to_string(), object.fields.iter().map(|one| field(&one.node)).collect()))
+        }
         _ => None,
     });
     objects.collect()
@@ -68,10 +64,8 @@ fn present(value: Value) -> Option<Value> {
             (!items.is_empty()).then_some(Value::Array(items))
         }
         Value::Object(fields) => {
-            let fields: Map<_, _> = fields
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, present(value)?)))
-                .collect();
+            let fields: Map<_, _> =
+                fields.into_iter().filter_map(|(name, value)| Some((name, present(value)?))).collect();
             (!fields.is_empty()).then_some(Value::Object(fields))
         }
         other => Some(other),
@@ -87,11 +81,7 @@ async fn read_back(app: &TestApp, id: &str) -> Value {
         if field == "payUrl" || NOT_FOLLOWED.contains(&kind.as_str()) {
             continue;
         }
-        let below = if types.contains_key(kind) {
-            everything(&types, kind, 1)
-        } else {
-            String::new()
-        };
+        let below = if types.contains_key(kind) { everything(&types, kind, 1) } else { String::new() };
         let query = format!("query Part($id: ID!) {{ invoice(id: $id) {{ {field} {below} }} }}");
         let answer = app.ask(&app.token("merchant"), &query, json!({ "id": id })).await;
         assert_eq!(answer.get("errors"), None, "{field}");
@@ -116,15 +106,11 @@ async fn each_document_reads_back_with_every_field_it_filled() {
 async fn credentials_in_a_document_are_nowhere_in_the_store() {
     let app = TestApp::new().await;
     let query = "query Redacted($id: ID!) { invoice(id: $id) { sourceDocument { document redactedPaths } } }";
-    let answer = app
-        .ask(&app.token("merchant"), query, json!({ "id": app.invoice("hostup") }))
-        .await;
+    let answer = app.ask(&app.token("merchant"), query, json!({ "id": app.invoice("hostup") })).await;
     let document = &answer["data"]["invoice"]["sourceDocument"];
     let paths = ["data.invoice.metadata.client", "data.invoice.client"];
-    let wanted: Vec<_> = paths
-        .iter()
-        .flat_map(|client| [format!("{client}.reset_token"), format!("{client}.reset_expiry")])
-        .collect();
+    let wanted: Vec<_> =
+        paths.iter().flat_map(|client| [format!("{client}.reset_token"), format!("{client}.reset_expiry")]).collect();
     assert_eq!(document["redactedPaths"], json!(wanted));
     let invoice = &document["document"]["data"]["invoice"];
     for client in [&invoice["client"], &invoice["metadata"]["client"]] {

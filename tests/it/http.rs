@@ -23,17 +23,8 @@ const TYPENAME: &str = "{ __typename }";
 const REFUSED_WITHIN: Duration = Duration::from_secs(2);
 
 /// What must never be in an answer: names of our parts, of the database, of the language.
-const INTERNALS: [&str; 9] = [
-    "async_graphql",
-    "sqlx",
-    "sea_orm",
-    "panicked",
-    "src/",
-    ".rs",
-    "Error(",
-    "SELECT ",
-    "RUST_BACKTRACE",
-];
+const INTERNALS: [&str; 9] =
+    ["async_graphql", "sqlx", "sea_orm", "panicked", "src/", ".rs", "Error(", "SELECT ", "RUST_BACKTRACE"];
 
 /// An answer that was read to its end.
 struct Answer {
@@ -52,12 +43,7 @@ impl Answer {
             assert!(!text.contains(internal), "{internal} in {text}");
         }
         let body = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-        Self {
-            status,
-            media,
-            body,
-            text,
-        }
+        Self { status, media, body, text }
     }
 
     fn code(&self) -> &str {
@@ -75,10 +61,7 @@ impl Answer {
         assert!(!self.has_data(), "{}", self.text);
         for error in self.body["errors"].as_array().expect("errors") {
             let message = error["message"].as_str().expect("a message");
-            assert!(
-                message.chars().count() <= 200 && !message.contains(char::is_control),
-                "{message}"
-            );
+            assert!(message.chars().count() <= 200 && !message.contains(char::is_control), "{message}");
             assert!(error["extensions"]["code"].is_string(), "{error}");
         }
     }
@@ -132,10 +115,7 @@ async fn the_media_type_follows_what_the_client_accepts() {
         (JSON, JSON),
         ("*/*", JSON),
         ("application/*", JSON),
-        (
-            "application/graphql-response+json, application/json;q=0.9",
-            GRAPHQL_JSON,
-        ),
+        ("application/graphql-response+json, application/json;q=0.9", GRAPHQL_JSON),
         ("application/json, application/graphql-response+json", GRAPHQL_JSON),
     ] {
         let answer = ask_as(&app, accepted, &json!({"query": TYPENAME})).await;
@@ -169,21 +149,13 @@ async fn a_refused_document_is_400_for_the_new_type_and_200_for_the_old() {
         ("{ invoice(id: \"inv_none\") }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ ...F } fragment F on Query { ...F }", "GRAPHQL_VALIDATION_FAILED"),
         ("{ __typename } query A { __typename }", "GRAPHQL_VALIDATION_FAILED"),
-        (
-            "query A { __typename } query A { __typename }",
-            "GRAPHQL_VALIDATION_FAILED",
-        ),
+        ("query A { __typename } query A { __typename }", "GRAPHQL_VALIDATION_FAILED"),
         ("subscription { a }", "GRAPHQL_VALIDATION_FAILED"),
-        (
-            "query A { __typename } query B { __typename }",
-            "OPERATION_NOT_RESOLVED",
-        ),
+        ("query A { __typename } query B { __typename }", "OPERATION_NOT_RESOLVED"),
         ("query($id: ID!) { invoice(id: $id) { id } }", "BAD_USER_INPUT"),
         ("{ invoice(id: {}) { id } }", "BAD_USER_INPUT"),
     ] {
-        ask_as(&app, GRAPHQL_JSON, &json!({"query": query}))
-            .await
-            .is_refused(400, code);
+        ask_as(&app, GRAPHQL_JSON, &json!({"query": query})).await.is_refused(400, code);
         ask_as(&app, JSON, &json!({"query": query})).await.is_refused(200, code);
         if !query.starts_with("subscription") {
             let by_get = send(get(&app, &[("query", query)]).header("accept", GRAPHQL_JSON)).await;
@@ -197,10 +169,7 @@ async fn syntax_errors_say_where_without_repeating_the_text() {
     let app = TestApp::new().await;
     let answer = ask(&app, &json!({"query": "{\n  viewer ?SECRET?\n}"})).await;
     answer.is_refused(400, "GRAPHQL_PARSE_FAILED");
-    assert_eq!(
-        answer.body["errors"][0]["locations"],
-        json!([{"line": 2, "column": 10}])
-    );
+    assert_eq!(answer.body["errors"][0]["locations"], json!([{"line": 2, "column": 10}]));
     assert!(!answer.text.contains("SECRET"), "{}", answer.text);
 }
 
@@ -208,47 +177,24 @@ async fn syntax_errors_say_where_without_repeating_the_text() {
 async fn the_operation_is_found_by_its_name() {
     let app = TestApp::new().await;
     let query = "query A { __typename } query B { __typename }";
-    ask(&app, &json!({"query": query, "operationName": "B"}))
-        .await
-        .is_answered();
-    send(get(&app, &[("query", query), ("operationName", "B")]))
-        .await
-        .is_answered();
-    ask(&app, &json!({"query": query, "operationName": "C"}))
-        .await
-        .is_refused(400, "OPERATION_NOT_RESOLVED");
-    ask(&app, &json!({"query": TYPENAME, "operationName": "C"}))
-        .await
-        .is_refused(400, "OPERATION_NOT_RESOLVED");
-    ask(&app, &json!({"query": "query A { __typename }", "operationName": ""}))
-        .await
-        .is_answered();
+    ask(&app, &json!({"query": query, "operationName": "B"})).await.is_answered();
+    send(get(&app, &[("query", query), ("operationName", "B")])).await.is_answered();
+    ask(&app, &json!({"query": query, "operationName": "C"})).await.is_refused(400, "OPERATION_NOT_RESOLVED");
+    ask(&app, &json!({"query": TYPENAME, "operationName": "C"})).await.is_refused(400, "OPERATION_NOT_RESOLVED");
+    ask(&app, &json!({"query": "query A { __typename }", "operationName": ""})).await.is_answered();
 }
 
 #[tokio::test]
 async fn variables_must_fit_their_declarations() {
     let app = TestApp::new().await;
     let query = "query($id: ID!) { __typename invoice(id: $id) { id } }";
-    for variables in [
-        json!({}),
-        json!({"id": null}),
-        json!({"id": {"a": 1}}),
-        json!({"id": true}),
-        json!({"id": [1]}),
-    ] {
+    for variables in [json!({}), json!({"id": null}), json!({"id": {"a": 1}}), json!({"id": true}), json!({"id": [1]})]
+    {
         let answer = ask(&app, &json!({"query": query, "variables": variables})).await;
         answer.is_refused(400, "BAD_USER_INPUT");
-        assert_eq!(
-            answer.body["errors"][0]["message"],
-            "The variable `$id` needs a value of type `ID!`."
-        );
+        assert_eq!(answer.body["errors"][0]["message"], "The variable `$id` needs a value of type `ID!`.");
     }
-    ask(
-        &app,
-        &json!({"query": query, "variables": {"id": "inv_none", "unknown": 1}}),
-    )
-    .await
-    .is_answered();
+    ask(&app, &json!({"query": query, "variables": {"id": "inv_none", "unknown": 1}})).await.is_answered();
     let variables = [("query", query), ("variables", "{\"id\": \"inv_none\"}")];
     send(get(&app, &variables)).await.is_answered();
 
@@ -263,23 +209,10 @@ async fn malformed_bodies_and_parameters_are_400_for_either_type() {
     let app = TestApp::new().await;
     let deep = "[".repeat(200_000);
     for media in [GRAPHQL_JSON, JSON] {
-        let raw = |body: String| {
-            post(&app)
-                .header("accept", media)
-                .header("content-type", JSON)
-                .body(body)
-        };
-        for body in [
-            "",
-            "{ \"not a JSON",
-            "{'query': 1}",
-            "null",
-            "1",
-            "\"{ a }\"",
-            "{}",
-            "{\"qeury\": \"{ a }\"}",
-            &deep,
-        ] {
+        let raw = |body: String| post(&app).header("accept", media).header("content-type", JSON).body(body);
+        for body in
+            ["", "{ \"not a JSON", "{'query': 1}", "null", "1", "\"{ a }\"", "{}", "{\"qeury\": \"{ a }\"}", &deep]
+        {
             send(raw(body.to_owned())).await.is_refused(400, "BAD_USER_INPUT");
         }
         for wrong in [json!({"obj": "ect"}), json!(0), json!(false), json!(["array"])] {
@@ -296,21 +229,13 @@ async fn malformed_bodies_and_parameters_are_400_for_either_type() {
             }
         }
         for name in ["operationName", "variables", "extensions"] {
-            ask_as(&app, media, &json!({"query": TYPENAME, name: null}))
-                .await
-                .is_answered();
+            ask_as(&app, media, &json!({"query": TYPENAME, name: null})).await.is_answered();
         }
     }
-    let not_utf8 = post(&app)
-        .header("content-type", JSON)
-        .body(b"{\"query\": \"{ \xff }\"}".to_vec());
+    let not_utf8 = post(&app).header("content-type", JSON).body(b"{\"query\": \"{ \xff }\"}".to_vec());
     send(not_utf8).await.is_refused(400, "BAD_USER_INPUT");
-    send(get(&app, &[("query", TYPENAME), ("variables", "{")]))
-        .await
-        .is_refused(400, "BAD_USER_INPUT");
-    send(get(&app, &[("query", TYPENAME), ("query", TYPENAME)]))
-        .await
-        .is_refused(400, "BAD_USER_INPUT");
+    send(get(&app, &[("query", TYPENAME), ("variables", "{")])).await.is_refused(400, "BAD_USER_INPUT");
+    send(get(&app, &[("query", TYPENAME), ("query", TYPENAME)])).await.is_refused(400, "BAD_USER_INPUT");
     send(get(&app, &[])).await.is_refused(400, "BAD_USER_INPUT");
 }
 
@@ -339,40 +264,19 @@ async fn only_json_bodies_are_read() {
         let request = post(&app).header("content-type", content_type).body(body.clone());
         send(request).await.is_refused(415, "BAD_USER_INPUT");
     }
-    send(post(&app).body(body.clone()))
-        .await
-        .is_refused(415, "BAD_USER_INPUT");
-    let compressed = post(&app)
-        .header("content-type", JSON)
-        .header("content-encoding", "gzip")
-        .body(body.clone());
+    send(post(&app).body(body.clone())).await.is_refused(415, "BAD_USER_INPUT");
+    let compressed = post(&app).header("content-type", JSON).header("content-encoding", "gzip").body(body.clone());
     send(compressed).await.is_refused(415, "BAD_USER_INPUT");
-    send(
-        post(&app)
-            .header("content-type", "application/json; charset=UTF-8")
-            .body(body),
-    )
-    .await
-    .is_answered();
+    send(post(&app).header("content-type", "application/json; charset=UTF-8").body(body)).await.is_answered();
 }
 
 #[tokio::test]
 async fn only_queries_are_answered_by_get() {
     let app = TestApp::new().await;
     send(get(&app, &[("query", TYPENAME)])).await.is_answered();
-    for query in [
-        "mutation { __typename }",
-        "subscription { a }",
-        "query A { __typename } mutation B { __typename }",
-    ] {
+    for query in ["mutation { __typename }", "subscription { a }", "query A { __typename } mutation B { __typename }"] {
         for media in [GRAPHQL_JSON, JSON] {
-            let request = get(
-                &app,
-                &[
-                    ("query", query),
-                    ("operationName", if query.len() > 30 { "B" } else { "" }),
-                ],
-            );
+            let request = get(&app, &[("query", query), ("operationName", if query.len() > 30 { "B" } else { "" })]);
             let response = request.header("accept", media).send().await.expect("an answer");
             assert_eq!(header(&response, "allow").as_deref(), Some("POST"), "{query}");
             Answer::of(response).await.is_refused(405, "BAD_USER_INPUT");
@@ -384,10 +288,7 @@ async fn only_queries_are_answered_by_get() {
 async fn other_methods_are_told_which_there_are() {
     let app = TestApp::new().await;
     for method in [Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
-        let request = app
-            .client
-            .request(method, app.url("/graphql"))
-            .bearer_auth(app.token("merchant"));
+        let request = app.client.request(method, app.url("/graphql")).bearer_auth(app.token("merchant"));
         let response = request.send().await.expect("an answer");
         assert_eq!(header(&response, "allow").as_deref(), Some("GET, POST"));
         Answer::of(response).await.is_refused(405, "BAD_USER_INPUT");
@@ -414,20 +315,12 @@ async fn nobody_is_answered_without_a_valid_credential() {
     ];
     let mut bodies = Vec::new();
     for credential in &credentials {
-        let mut request = app
-            .client
-            .post(app.url("/graphql"))
-            .header("content-type", JSON)
-            .body("{ \"not a JSON");
+        let mut request = app.client.post(app.url("/graphql")).header("content-type", JSON).body("{ \"not a JSON");
         if let Some(credential) = credential {
             request = request.header("authorization", credential);
         }
         let response = request.send().await.expect("an answer");
-        assert_eq!(
-            header(&response, "www-authenticate").as_deref(),
-            Some("Bearer"),
-            "{credential:?}"
-        );
+        assert_eq!(header(&response, "www-authenticate").as_deref(), Some("Bearer"), "{credential:?}");
         let answer = Answer::of(response).await;
         answer.is_refused(401, "UNAUTHENTICATED");
         bodies.push(answer.text);
@@ -440,26 +333,16 @@ async fn nobody_is_answered_without_a_valid_credential() {
 async fn the_credential_is_looked_at_before_anything_else() {
     let app = TestApp::new().await;
     for method in [Method::GET, Method::POST, Method::PUT, Method::OPTIONS] {
-        let request = app
-            .client
-            .request(method, app.url("/graphql"))
-            .header("accept", "text/html");
+        let request = app.client.request(method, app.url("/graphql")).header("accept", "text/html");
         send(request.header("content-type", "text/plain").body("x".repeat(1_000)))
             .await
             .is_refused(401, "UNAUTHENTICATED");
     }
     let twice = post(&app).header("authorization", format!("Bearer {}", app.token("merchant")));
-    send(twice.json(&json!({"query": TYPENAME})))
-        .await
-        .is_refused(401, "UNAUTHENTICATED");
-    let in_the_address = format!(
-        "{}?query=%7B__typename%7D&access_token={}",
-        app.url("/graphql"),
-        app.token("merchant")
-    );
-    send(app.client.get(in_the_address))
-        .await
-        .is_refused(401, "UNAUTHENTICATED");
+    send(twice.json(&json!({"query": TYPENAME}))).await.is_refused(401, "UNAUTHENTICATED");
+    let in_the_address =
+        format!("{}?query=%7B__typename%7D&access_token={}", app.url("/graphql"), app.token("merchant"));
+    send(app.client.get(in_the_address)).await.is_refused(401, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
@@ -467,9 +350,7 @@ async fn the_scheme_of_the_credential_may_be_written_in_any_case() {
     let app = TestApp::new().await;
     for scheme in ["bearer", "BEARER", "Bearer"] {
         let request = app.client.post(app.url("/graphql")).json(&json!({"query": TYPENAME}));
-        send(request.header("authorization", format!("{scheme} {}", app.token("partner"))))
-            .await
-            .is_answered();
+        send(request.header("authorization", format!("{scheme} {}", app.token("partner")))).await.is_answered();
     }
 }
 
@@ -481,16 +362,9 @@ async fn bodies_beyond_the_limit_are_413_whether_announced_or_not() {
         json!({"query": TYPENAME, "extensions": {"x": "x".repeat(bytes - empty)}}).to_string()
     };
     let limit = 256 * 1024;
-    send(post(&app).header("content-type", JSON).body(padded(limit)))
-        .await
-        .is_answered();
+    send(post(&app).header("content-type", JSON).body(padded(limit))).await.is_answered();
     for bytes in [limit + 1, 10 * limit] {
-        let response = post(&app)
-            .header("content-type", JSON)
-            .body(padded(bytes))
-            .send()
-            .await
-            .expect("an answer");
+        let response = post(&app).header("content-type", JSON).body(padded(bytes)).send().await.expect("an answer");
         assert_eq!(header(&response, "connection").as_deref(), Some("close"));
         Answer::of(response).await.is_refused(413, "QUERY_TOO_LARGE");
     }
@@ -501,38 +375,22 @@ async fn bodies_beyond_the_limit_are_413_whether_announced_or_not() {
 async fn a_document_may_be_shorter_than_its_body() {
     let app = TestApp::new().await;
     let long = format!("{{ __typename }} #{}", "x".repeat(20_000));
-    ask(&app, &json!({"query": long}))
-        .await
-        .is_refused(400, "QUERY_TOO_LARGE");
-    ask_as(&app, JSON, &json!({"query": long}))
-        .await
-        .is_refused(200, "QUERY_TOO_LARGE");
+    ask(&app, &json!({"query": long})).await.is_refused(400, "QUERY_TOO_LARGE");
+    ask_as(&app, JSON, &json!({"query": long})).await.is_refused(200, "QUERY_TOO_LARGE");
 }
 
 #[tokio::test]
 async fn values_nested_deep_do_not_end_the_process() {
     let app = TestApp::new().await;
     for levels in [100, 1_500, 6_000] {
-        let lists = format!(
-            "{{ __typename @include(if: {}true{}) }}",
-            "[".repeat(levels),
-            "]".repeat(levels)
-        );
+        let lists = format!("{{ __typename @include(if: {}true{}) }}", "[".repeat(levels), "]".repeat(levels));
         let objects = format!("{{ viewer(a: {}1{}) }}", "{a:".repeat(levels), "}".repeat(levels));
         let selections = format!("{}{}", "{a".repeat(levels), "}".repeat(levels));
-        let default = format!(
-            "query($a: [Int] = {}{}) {{ a }}",
-            "[".repeat(levels),
-            "]".repeat(levels)
-        );
+        let default = format!("query($a: [Int] = {}{}) {{ a }}", "[".repeat(levels), "]".repeat(levels));
         for query in [lists, objects, selections, default] {
             let started = Instant::now();
             let answer = ask(&app, &json!({"query": query})).await;
-            assert!(
-                ["QUERY_TOO_DEEP", "QUERY_TOO_LARGE"].contains(&answer.code()),
-                "{}",
-                answer.text
-            );
+            assert!(["QUERY_TOO_DEEP", "QUERY_TOO_LARGE"].contains(&answer.code()), "{}", answer.text);
             answer.is_refused(400, answer.code());
             assert!(started.elapsed() < REFUSED_WITHIN, "{:?}", started.elapsed());
         }
@@ -546,17 +404,10 @@ async fn fragments_that_double_are_refused_at_once() {
     for (levels, width) in [(20, 2), (28, 2), (40, 2), (6, 40)] {
         let query = doubling(levels, width);
         let selected = query.clone() + " query Chosen { __typename }";
-        for body in [
-            json!({"query": query}),
-            json!({"query": selected, "operationName": "Chosen"}),
-        ] {
+        for body in [json!({"query": query}), json!({"query": selected, "operationName": "Chosen"})] {
             let started = Instant::now();
             let answer = ask(&app, &body).await;
-            assert!(
-                ["QUERY_TOO_COMPLEX", "QUERY_TOO_DEEP"].contains(&answer.code()),
-                "{}",
-                answer.text
-            );
+            assert!(["QUERY_TOO_COMPLEX", "QUERY_TOO_DEEP"].contains(&answer.code()), "{}", answer.text);
             answer.is_refused(400, answer.code());
             assert!(started.elapsed() < REFUSED_WITHIN, "{:?}", started.elapsed());
         }
@@ -566,12 +417,8 @@ async fn fragments_that_double_are_refused_at_once() {
 
 /// A chain of fragments, each of which spreads the next one `width` times.
 fn doubling(levels: usize, width: usize) -> String {
-    let link = |level: usize| {
-        format!(
-            "fragment F{level} on Query {{ {} }} ",
-            format!("...F{} ", level + 1).repeat(width)
-        )
-    };
+    let link =
+        |level: usize| format!("fragment F{level} on Query {{ {} }} ", format!("...F{} ", level + 1).repeat(width));
     let chain: String = (0..levels).map(link).collect();
     format!("query Bomb {{ ...F0 }} {chain} fragment F{levels} on Query {{ __typename }}")
 }
@@ -587,10 +434,7 @@ async fn hundreds_of_errors_are_cut_and_counted() {
     answer.is_refused(400, "GRAPHQL_VALIDATION_FAILED");
     let errors = answer.body["errors"].as_array().expect("errors");
     assert_eq!(errors.len(), 101);
-    assert_eq!(
-        errors[100]["extensions"],
-        json!({"code": "ERRORS_TRUNCATED", "count": 50})
-    );
+    assert_eq!(errors[100]["extensions"], json!({"code": "ERRORS_TRUNCATED", "count": 50}));
 }
 
 #[tokio::test]
@@ -618,13 +462,7 @@ async fn every_answer_has_a_request_id_and_keeps_a_plain_one_of_the_caller() {
     let stated = |id: &'static str| app.client.get(app.url("/livez")).header("x-request-id", id).send();
     let response = stated("client-7_a.b").await.expect("an answer");
     assert_eq!(header(&response, "x-request-id").as_deref(), Some("client-7_a.b"));
-    for bad in [
-        "a b",
-        "<script>",
-        "",
-        "a/b",
-        "12345678901234567890123456789012345678901234567890123456789012345",
-    ] {
+    for bad in ["a b", "<script>", "", "a/b", "12345678901234567890123456789012345678901234567890123456789012345"] {
         let response = stated(bad).await.expect("an answer");
         assert_eq!(header(&response, "x-request-id").map(|id| id.len()), Some(26), "{bad}");
     }
@@ -645,16 +483,9 @@ async fn every_answer_has_the_security_headers() {
             assert_eq!(header(&response, name).as_deref(), Some(value), "{name} of {path}");
         }
         let policy = header(&response, "content-security-policy").expect("a policy");
-        assert!(
-            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
-            "{policy}"
-        );
+        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
     }
-    let answer = post(&app)
-        .json(&json!({"query": TYPENAME}))
-        .send()
-        .await
-        .expect("an answer");
+    let answer = post(&app).json(&json!({"query": TYPENAME})).send().await.expect("an answer");
     assert_eq!(header(&answer, "cache-control").as_deref(), Some("no-store"));
     assert!(header(&answer, "vary").is_some_and(|vary| vary.contains("accept")));
     assert!(header(&answer, "access-control-allow-origin").is_none());
@@ -668,10 +499,7 @@ async fn statements_are_told_to_those_who_may_ask() {
         send(request.header("x-debug", flag).json(&json!({"query": TYPENAME})))
     };
     let told = ask("merchant", "1").await;
-    assert_eq!(
-        told.body["extensions"]["debug"],
-        json!({"statements": 0, "upstream": {"calls": 0}})
-    );
+    assert_eq!(told.body["extensions"]["debug"], json!({"statements": 0, "upstream": {"calls": 0}}));
     let not_asked = ask("merchant", "0").await;
     assert!(not_asked.body["extensions"]["debug"].is_null(), "{}", not_asked.text);
 }
@@ -686,51 +514,30 @@ async fn health_says_that_all_is_well() {
     let checks = ["database", "migrations", "shutdown"].map(|name| json!({"name": name, "ok": true}));
     assert_eq!(ready.body, json!({"status": "ok", "checks": checks}));
     let version = send(app.client.get(app.url("/version"))).await;
-    assert_eq!(
-        version.body,
-        json!({"name": "billing-gateway", "version": env!("CARGO_PKG_VERSION")})
-    );
+    assert_eq!(version.body, json!({"name": "billing-gateway", "version": env!("CARGO_PKG_VERSION")}));
 }
 
 #[tokio::test]
 async fn elsewhere_problems_are_problem_documents() {
     let app = TestApp::new().await;
-    for path in [
-        "/nothing",
-        "/graphql/",
-        "/../etc/passwd",
-        "/assets/",
-        "/assets/..%2f..%2fCargo.toml",
-        "/assets/none.js",
-    ] {
+    for path in
+        ["/nothing", "/graphql/", "/../etc/passwd", "/assets/", "/assets/..%2f..%2fCargo.toml", "/assets/none.js"]
+    {
         let response = app.client.get(app.url(path)).send().await.expect("an answer");
         let id = header(&response, "x-request-id").expect("an id");
         let answer = Answer::of(response).await;
-        assert_eq!(
-            (answer.status, answer.media.as_str()),
-            (404, "application/problem+json"),
-            "{path}"
-        );
+        assert_eq!((answer.status, answer.media.as_str()), (404, "application/problem+json"), "{path}");
         let detail = "There is nothing at this path.";
         let problem =
             json!({"type": "about:blank", "title": "Not Found", "status": 404, "detail": detail, "instance": id});
         assert_eq!(answer.body, problem);
     }
     for path in ["/livez", "/readyz", "/version"] {
-        let response = app
-            .client
-            .post(app.url(path))
-            .body("x")
-            .send()
-            .await
-            .expect("an answer");
+        let response = app.client.post(app.url(path)).body("x").send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::METHOD_NOT_ALLOWED);
         assert_eq!(header(&response, "allow").as_deref(), Some("GET,HEAD"), "{path}");
         let answer = Answer::of(response).await;
-        assert_eq!(
-            (answer.media.as_str(), &answer.body["status"]),
-            ("application/problem+json", &json!(405))
-        );
+        assert_eq!((answer.media.as_str(), &answer.body["status"]), ("application/problem+json", &json!(405)));
     }
 }
 
@@ -739,53 +546,25 @@ async fn the_explorer_is_served_under_a_policy_of_its_own() {
     let app = TestApp::new().await;
     let page = app.client.get(app.url("/")).send().await.expect("an answer");
     assert_eq!(page.status(), StatusCode::OK);
-    assert_eq!(
-        header(&page, "content-type").as_deref(),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(header(&page, "content-type").as_deref(), Some("text/html; charset=utf-8"));
     assert_eq!(header(&page, "cache-control").as_deref(), Some("no-cache"));
     let policy = header(&page, "content-security-policy").expect("a policy");
-    for part in [
-        "default-src 'none'",
-        "script-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-    ] {
+    for part in
+        ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "base-uri 'none'", "form-action 'none'"]
+    {
         assert!(policy.split("; ").any(|stated| stated == part), "{part} in {policy}");
     }
     let html = page.text().await.expect("a page");
     for file in local_files(&html) {
-        let response = app
-            .client
-            .get(app.url(&format!("/{file}")))
-            .send()
-            .await
-            .expect("an answer");
+        let response = app.client.get(app.url(&format!("/{file}"))).send().await.expect("an answer");
         assert_eq!(response.status(), StatusCode::OK, "{file}");
-        assert_eq!(
-            header(&response, "content-security-policy").as_ref(),
-            Some(&policy),
-            "{file}"
-        );
+        assert_eq!(header(&response, "content-security-policy").as_ref(), Some(&policy), "{file}");
         let is_hashed = file.starts_with("assets/");
-        let caching = if is_hashed {
-            "public, max-age=31536000, immutable"
-        } else {
-            "no-cache"
-        };
+        let caching = if is_hashed { "public, max-age=31536000, immutable" } else { "no-cache" };
         assert_eq!(header(&response, "cache-control").as_deref(), Some(caching), "{file}");
-        assert!(
-            header(&response, "content-type").is_some_and(|media| media != "application/octet-stream"),
-            "{file}"
-        );
+        assert!(header(&response, "content-type").is_some_and(|media| media != "application/octet-stream"), "{file}");
     }
-    let config = app
-        .client
-        .get(app.url("/explorer/config.json"))
-        .send()
-        .await
-        .expect("an answer");
+    let config = app.client.get(app.url("/explorer/config.json")).send().await.expect("an answer");
     assert_eq!(config.status(), StatusCode::OK);
     assert_eq!(header(&config, "cache-control").as_deref(), Some("no-store"));
 }
@@ -793,10 +572,6 @@ async fn the_explorer_is_served_under_a_policy_of_its_own() {
 /// What the page loads from beside it.
 fn local_files(html: &str) -> Vec<String> {
     let parts = html.split("src=\"").skip(1).chain(html.split("href=\"").skip(1));
-    let addresses = parts
-        .filter_map(|part| part.split('"').next())
-        .filter(|address| !address.starts_with("data:"));
-    addresses
-        .map(|address| address.trim_start_matches("./").to_owned())
-        .collect()
+    let addresses = parts.filter_map(|part| part.split('"').next()).filter(|address| !address.starts_with("data:"));
+    addresses.map(|address| address.trim_start_matches("./").to_owned()).collect()
 }

@@ -52,22 +52,11 @@ impl Desk {
     async fn new(engine: Engine) -> Self {
         let database = TestDatabase::new(engine).await;
         let store = Store::open(&database.url.parse().unwrap(), &POOLS).await.unwrap();
-        let size = Size {
-            customers: 2,
-            rentals: 2,
-            invoices: 0,
-            lines: 0,
-        };
+        let size = Size { customers: 2, rentals: 2, invoices: 0, lines: 0 };
         let world = seed(&store, "acme", size).await;
         let tenant = Tenant::whole(world.tenant.clone());
         let plain = database.connect().await;
-        Self {
-            store,
-            plain,
-            world,
-            tenant,
-            database,
-        }
+        Self { store, plain, world, tenant, database }
     }
 
     /// Imports at a moment; the request may be changed before.
@@ -119,11 +108,7 @@ impl Desk {
 }
 
 fn fixture(system: System) -> Value {
-    let file = format!(
-        "{}/tests/it/fixtures/{}.json",
-        env!("CARGO_MANIFEST_DIR"),
-        system.name()
-    );
+    let file = format!("{}/tests/it/fixtures/{}.json", env!("CARGO_MANIFEST_DIR"), system.name());
     serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap()
 }
 
@@ -153,23 +138,11 @@ async fn importing_every_sample_twice_is_importing_it_once() {
                 })
                 .await;
             let first = first.unwrap();
-            assert_eq!(
-                (first.outcome, first.created),
-                (Outcome::Created, true),
-                "{}",
-                system.name()
-            );
+            assert_eq!((first.outcome, first.created), (Outcome::Created, true), "{}", system.name());
             let rows = desk.rows().await;
-            let again = desk
-                .import(system, &document, minutes(2), |request| request.customer = customer)
-                .await
-                .unwrap();
-            assert_eq!(
-                (again.outcome, again.created),
-                (Outcome::Unchanged, false),
-                "{}",
-                system.name()
-            );
+            let again =
+                desk.import(system, &document, minutes(2), |request| request.customer = customer).await.unwrap();
+            assert_eq!((again.outcome, again.created), (Outcome::Unchanged, false), "{}", system.name());
             assert_eq!(again.invoice_id, first.invoice_id);
             assert_eq!(again.issues, first.issues);
             assert_eq!(desk.rows().await, rows, "{}", system.name());
@@ -182,30 +155,18 @@ async fn importing_every_sample_twice_is_importing_it_once() {
 async fn a_newer_document_replaces_the_invoice_and_an_older_one_is_ignored() {
     for_each_engine(async |engine| {
         let desk = Desk::new(engine).await;
-        let first = desk
-            .import(System::Paypercut, &paypercut(10, 1), minutes(1), |_| {})
-            .await
-            .unwrap();
+        let first = desk.import(System::Paypercut, &paypercut(10, 1), minutes(1), |_| {}).await.unwrap();
         let before = desk.invoice(&first).await;
 
-        let newer = desk
-            .import(System::Paypercut, &paypercut(11, 2), minutes(2), |_| {})
-            .await
-            .unwrap();
+        let newer = desk.import(System::Paypercut, &paypercut(11, 2), minutes(2), |_| {}).await.unwrap();
         assert_eq!((newer.outcome, newer.created), (Outcome::Updated, false));
         let after = desk.invoice(&newer).await;
         assert_eq!(after.metadata, json!({ "amount": "2" }));
-        assert_eq!(
-            (after.version, after.created_at),
-            (before.version + 1, before.created_at)
-        );
+        assert_eq!((after.version, after.created_at), (before.version + 1, before.created_at));
 
         let rows = desk.rows().await;
         for older in [paypercut(9, 3), paypercut(10, 1)] {
-            let ignored = desk
-                .import(System::Paypercut, &older, minutes(3), |_| {})
-                .await
-                .unwrap();
+            let ignored = desk.import(System::Paypercut, &older, minutes(3), |_| {}).await.unwrap();
             assert_eq!(ignored.outcome, Outcome::Ignored);
         }
         assert_eq!(desk.invoice(&newer).await, after);
@@ -227,28 +188,14 @@ async fn where_documents_have_no_date_the_last_import_wins() {
         for (minute, document) in [&one, &other, &one, &one].into_iter().enumerate() {
             let customer = desk.world.customers[0].clone();
             let whose = |request: &mut ImportRequest<'_>| request.customer = Some(customer);
-            let report = desk
-                .import(System::GpuOutlet, document, minutes(minute), whose)
-                .await
-                .unwrap();
+            let report = desk.import(System::GpuOutlet, document, minutes(minute), whose).await.unwrap();
             outcomes.push(report.outcome);
         }
-        assert_eq!(
-            outcomes,
-            [Outcome::Created, Outcome::Updated, Outcome::Updated, Outcome::Unchanged]
-        );
+        assert_eq!(outcomes, [Outcome::Created, Outcome::Updated, Outcome::Updated, Outcome::Unchanged]);
         let ones = "SELECT count(*) AS n FROM invoice_line_items WHERE description = 'one'";
         assert_eq!(desk.number(ones).await, 1);
-        assert_eq!(
-            desk.number("SELECT count(*) AS n FROM source_documents").await,
-            2,
-            "one for each text"
-        );
-        assert_eq!(
-            desk.number("SELECT count(*) AS n FROM invoice_events").await,
-            3,
-            "one for each change"
-        );
+        assert_eq!(desk.number("SELECT count(*) AS n FROM source_documents").await, 2, "one for each text");
+        assert_eq!(desk.number("SELECT count(*) AS n FROM invoice_events").await, 3, "one for each change");
     })
     .await;
 }
@@ -276,10 +223,7 @@ async fn a_dry_run_reports_and_writes_nothing() {
         let desk = Desk::new(engine).await;
         let rows = desk.rows().await;
         let dry = |request: &mut ImportRequest<'_>| request.dry_run = true;
-        let report = desk
-            .import(System::Meteroid, &fixture(System::Meteroid), minutes(1), dry)
-            .await
-            .unwrap();
+        let report = desk.import(System::Meteroid, &fixture(System::Meteroid), minutes(1), dry).await.unwrap();
         assert_eq!((report.outcome, report.created), (Outcome::DryRun, true));
         assert!(!report.issues.is_empty());
         assert_eq!(desk.rows().await, rows);
@@ -293,10 +237,7 @@ async fn a_strict_import_refuses_a_document_with_issues() {
         let desk = Desk::new(engine).await;
         let rows = desk.rows().await;
         let strict = |request: &mut ImportRequest<'_>| request.mode = Mode::Strict;
-        let refused = desk
-            .import(System::Meteroid, &fixture(System::Meteroid), minutes(1), strict)
-            .await
-            .unwrap_err();
+        let refused = desk.import(System::Meteroid, &fixture(System::Meteroid), minutes(1), strict).await.unwrap_err();
         assert!(matches!(refused, ImportError::Issues { .. }), "{refused}");
         assert_eq!(desk.rows().await, rows);
     })
@@ -309,15 +250,10 @@ async fn a_number_of_another_invoice_is_refused_in_words() {
         let desk = Desk::new(engine).await;
         let mut document = fixture(System::Meteroid);
         document["invoice_number"] = json!("M-1");
-        desk.import(System::Meteroid, &document, minutes(1), |_| {})
-            .await
-            .unwrap();
+        desk.import(System::Meteroid, &document, minutes(1), |_| {}).await.unwrap();
         let rows = desk.rows().await;
         document["id"] = json!("another");
-        let refused = desk
-            .import(System::Meteroid, &document, minutes(2), |_| {})
-            .await
-            .unwrap_err();
+        let refused = desk.import(System::Meteroid, &document, minutes(2), |_| {}).await.unwrap_err();
         assert!(matches!(refused, ImportError::Taken { .. }), "{refused}");
         assert!(refused.to_string().contains("number M-1"), "{refused}");
         assert_eq!(desk.rows().await, rows);
@@ -340,10 +276,7 @@ async fn documents_that_name_no_customer_need_one_who_exists_or_is_made() {
             desk.import(System::Userhub, &document, minutes(1), whose).await
         };
         let refused = import(None, false).await.unwrap_err();
-        assert!(
-            matches!(refused, ImportError::CustomerRequired { system: "userhub" }),
-            "{refused}"
-        );
+        assert!(matches!(refused, ImportError::CustomerRequired { system: "userhub" }), "{refused}");
         let refused = import(Some("cus_new"), false).await.unwrap_err();
         assert!(matches!(refused, ImportError::CustomerUnknown(_)), "{refused}");
         let refused = import(Some("someone else"), true).await.unwrap_err();
@@ -384,15 +317,9 @@ async fn a_caller_limited_to_some_customers_imports_for_nobody_else() {
         desk.tenant = desk.tenant.clone().limited_to(vec![own]);
         let rows = desk.rows().await;
         let whose = |request: &mut ImportRequest<'_>| request.customer = Some(other);
-        let refused = desk
-            .import(System::Userhub, &fixture(System::Userhub), minutes(1), whose)
-            .await
-            .unwrap_err();
+        let refused = desk.import(System::Userhub, &fixture(System::Userhub), minutes(1), whose).await.unwrap_err();
         assert!(matches!(refused, ImportError::CustomerUnknown(_)), "{refused}");
-        let refused = desk
-            .import(System::Paypercut, &paypercut(10, 1), minutes(1), |_| {})
-            .await
-            .unwrap_err();
+        let refused = desk.import(System::Paypercut, &paypercut(10, 1), minutes(1), |_| {}).await.unwrap_err();
         assert!(matches!(refused, ImportError::CustomerUnknown(_)), "{refused}");
         assert_eq!(desk.rows().await, rows);
     })
@@ -412,9 +339,7 @@ async fn an_older_document_does_not_change_the_customer_either() {
             document
         };
         for (id, name, day) in [("one", "Old", 10), ("two", "New", 12), ("three", "Oldest", 9)] {
-            desk.import(System::Paypercut, &document(id, name, day), minutes(1), |_| {})
-                .await
-                .unwrap();
+            desk.import(System::Paypercut, &document(id, name, day), minutes(1), |_| {}).await.unwrap();
         }
         let named = "SELECT count(*) AS n FROM customers WHERE name = 'New' AND source_system = 'PAYPERCUT'";
         assert_eq!(desk.number(named).await, 1);
@@ -433,24 +358,13 @@ async fn only_rentals_of_the_customer_are_linked() {
         document["lineItems"][0]["rentalId"] = json!(foreign);
         let customer = desk.world.customers[0].clone();
         let whose = |request: &mut ImportRequest<'_>| request.customer = Some(customer);
-        let report = desk
-            .import(System::GpuOutlet, &document, minutes(1), whose)
-            .await
-            .unwrap();
-        let found: Vec<_> = report
-            .issues
-            .iter()
-            .map(|issue| (issue.code.as_str(), issue.path.as_str()))
-            .collect();
+        let report = desk.import(System::GpuOutlet, &document, minutes(1), whose).await.unwrap();
+        let found: Vec<_> = report.issues.iter().map(|issue| (issue.code.as_str(), issue.path.as_str())).collect();
         assert_eq!(found, [("RENTAL_UNKNOWN", "lineItems[0].rentalId")]);
         let row = desk.invoice(&report).await;
         assert_eq!(row.rental_id, Some(own));
         assert_eq!(row.integrity_issues[0]["stated"], json!(foreign));
-        assert_eq!(
-            desk.number("SELECT count(*) AS n FROM invoice_line_items WHERE rental_id IS NOT NULL")
-                .await,
-            0
-        );
+        assert_eq!(desk.number("SELECT count(*) AS n FROM invoice_line_items WHERE rental_id IS NOT NULL").await, 0);
     })
     .await;
 }
@@ -475,11 +389,7 @@ fn broken() -> Vec<(&'static str, String, &'static str)> {
     let large = format!("{}{}", fixture(System::Paypercut), " ".repeat(2 * 1_048_576));
     vec![
         ("not-json.json", "{\"id\": ".to_owned(), "$: not JSON"),
-        (
-            "wrong-type.json",
-            wrong.to_string(),
-            "amount_due: expected a number, found a text",
-        ),
+        ("wrong-type.json", wrong.to_string(), "amount_due: expected a number, found a text"),
         ("too-large.json", large, "$: "),
         ("too-many.json", many.to_string(), "lines.data: 1001 entries"),
         ("too-deep.json", deep.to_string(), "nested more than 20 levels"),
@@ -497,17 +407,11 @@ async fn a_broken_file_gets_one_line_with_file_path_and_reason_and_changes_nothi
             let said = run(desk.command(&folder, &[name]));
             assert_eq!(said.out, "", "{name}");
             let line = said.failure();
-            assert!(
-                line.starts_with(&format!("error: {name}: ")) && line.contains(reason),
-                "{line}"
-            );
+            assert!(line.starts_with(&format!("error: {name}: ")) && line.contains(reason), "{line}");
             assert_eq!(desk.rows().await, rows, "{name}");
         }
         let missing = run(desk.command(&folder, &["missing.json"])).failure();
-        assert!(
-            missing.starts_with("error: missing.json: $: cannot be read"),
-            "{missing}"
-        );
+        assert!(missing.starts_with("error: missing.json: $: cannot be read"), "{missing}");
     })
     .await;
 }
@@ -523,10 +427,7 @@ async fn broken_files_do_not_keep_the_others_from_being_imported() {
         assert_eq!((said.code, said.err.lines().count()), (Some(1), 1), "{said:?}");
         let reports: Value = serde_json::from_str(&said.out).unwrap();
         assert_eq!(reports[0]["file"], "broken.json");
-        assert!(
-            reports[0]["error"].as_str().unwrap().starts_with("$: not JSON"),
-            "{reports}"
-        );
+        assert!(reports[0]["error"].as_str().unwrap().starts_with("$: not JSON"), "{reports}");
         assert_eq!(reports[1]["outcome"], "CREATED");
         assert_eq!(desk.number("SELECT count(*) AS n FROM invoices").await, 1);
     })
@@ -538,9 +439,7 @@ impl Desk {
     fn command(&self, folder: &TempDir, arguments: &[&str]) -> std::process::Command {
         let mut command = program(folder.path());
         command.env("DATABASE_URL", &self.database.url);
-        command
-            .args(["import", "--system", "paypercut", "--tenant", self.tenant.id().as_str()])
-            .args(arguments);
+        command.args(["import", "--system", "paypercut", "--tenant", self.tenant.id().as_str()]).args(arguments);
         command
     }
 }

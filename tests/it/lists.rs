@@ -48,11 +48,7 @@ fn moment(at: entity::Instant) -> Key {
 
 /// The ids in the order of a list: by value, then by id, both in its direction; without a value last in any.
 fn expected(world: &World, key_of: KeyOf, direction: &str) -> Vec<String> {
-    let mut rows: Vec<_> = world
-        .bills
-        .iter()
-        .map(|bill| (key_of(&bill.invoice), &bill.invoice.id.0))
-        .collect();
+    let mut rows: Vec<_> = world.bills.iter().map(|bill| (key_of(&bill.invoice), &bill.invoice.id.0)).collect();
     let turned = |order: Ordering| if direction == "ASC" { order } else { order.reverse() };
     rows.sort_by(|left, right| match (&left.0, &right.0) {
         (None, Some(_)) => Ordering::Greater,
@@ -87,12 +83,7 @@ impl<'a> Paged<'a> {
 
     /// A list in the one order it has.
     fn of(gateway: &'a Gateway, world: &World, list: &str) -> Self {
-        Self {
-            gateway,
-            viewer: merchant(&world.tenant),
-            query: query(list, "", ""),
-            variables: json!({}),
-        }
+        Self { gateway, viewer: merchant(&world.tenant), query: query(list, "", ""), variables: json!({}) }
     }
 
     async fn ask(&self, page: Value) -> Answer {
@@ -190,11 +181,7 @@ async fn every_order_is_total_and_its_pages_join_without_gaps_in_either_way() {
                 let list = Paged::invoices(&gateway, &world, field, direction);
                 for size in SIZES {
                     assert_eq!(list.forward(size).await, expected, "{field} {direction} by {size}");
-                    assert_eq!(
-                        list.backward(size).await,
-                        expected,
-                        "{field} {direction} by {size} from the end"
-                    );
+                    assert_eq!(list.backward(size).await, expected, "{field} {direction} by {size} from the end");
                 }
                 seen.push(expected);
             }
@@ -291,12 +278,7 @@ async fn pages_have_one_to_a_hundred_entries_from_one_end() {
         let world = world::world(&gateway.store).await;
         for list in ["invoices", "rentals", "customers"] {
             let list = Paged::of(&gateway, &world, list);
-            for good in [
-                json!({}),
-                json!({ "first": 1 }),
-                json!({ "last": 100 }),
-                json!({ "first": null }),
-            ] {
+            for good in [json!({}), json!({ "first": 1 }), json!({ "last": 100 }), json!({ "first": null })] {
                 assert!(!list.page(good).await.ids.is_empty());
             }
             for bad in [
@@ -370,10 +352,7 @@ async fn a_forged_cursor_is_refused_or_a_place_and_never_a_failure() {
         let gateway = Gateway::new(engine).await;
         let world = world::world(&gateway.store).await;
         // The ends of what a clock of the program can hold, which is more than a database can.
-        let (earliest, latest) = (
-            chrono::DateTime::<chrono::Utc>::MIN_UTC,
-            chrono::DateTime::<chrono::Utc>::MAX_UTC,
-        );
+        let (earliest, latest) = (chrono::DateTime::<chrono::Utc>::MIN_UTC, chrono::DateTime::<chrono::Utc>::MAX_UTC);
         let forged = [
             ("CREATED_AT", json!(earliest.timestamp_millis())),
             ("CREATED_AT", json!(latest.timestamp_millis())),

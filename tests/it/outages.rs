@@ -71,10 +71,7 @@ async fn failing_checks(app: &TestApp) -> Vec<Value> {
     checks.retain(|check| check["ok"] == false);
     assert_eq!(status, if checks.is_empty() { 200 } else { 503 }, "{body}");
     for check in &checks {
-        assert!(
-            check["reason"].as_str().is_some_and(|reason| !reason.is_empty()),
-            "{body}"
-        );
+        assert!(check["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{body}");
     }
     checks.iter().map(|check| check["name"].clone()).collect()
 }
@@ -103,11 +100,7 @@ async fn a_database_that_is_gone_is_said_and_comes_back_without_a_restart() {
 
 #[tokio::test]
 async fn a_read_that_meets_a_lost_connection_is_tried_on_another() {
-    let pools = PoolSettings {
-        connections: 4,
-        acquire_timeout: Duration::from_secs(5),
-        ..ONE
-    };
+    let pools = PoolSettings { connections: 4, acquire_timeout: Duration::from_secs(5), ..ONE };
     let app = TestApp::with_pools(Engine::Postgres, pools).await;
     for _ in 0..3 {
         is_answered(&app).await;
@@ -135,10 +128,7 @@ async fn a_read_that_takes_too_long_ends_in_time_and_its_connection_serves_on() 
         let taken = begun.elapsed();
         let error = StoreError::from(outcome.expect_err("it does not end by itself"));
         assert!(matches!(error, StoreError::Timeout(_)), "{error:?}");
-        assert!(
-            (ONE.read_timeout..ONE.read_timeout + SLACK).contains(&taken),
-            "{taken:?}"
-        );
+        assert!((ONE.read_timeout..ONE.read_timeout + SLACK).contains(&taken), "{taken:?}");
         is_answered(&app).await;
     })
     .await;
@@ -169,9 +159,7 @@ async fn an_answer_that_waits_for_a_lock_ends_with_a_timeout() {
     let app = TestApp::with_pools(Engine::Postgres, ONE).await;
     let holder = app.database.connect().await;
     let lock = sea_orm::TransactionTrait::begin(&holder).await.unwrap();
-    lock.execute_unprepared("LOCK TABLE invoices IN ACCESS EXCLUSIVE MODE")
-        .await
-        .unwrap();
+    lock.execute_unprepared("LOCK TABLE invoices IN ACCESS EXCLUSIVE MODE").await.unwrap();
     let begun = Instant::now();
     is_refused(ask(&app, SMALL, "overage-week").await, 504, "TIMEOUT").await;
     assert!(begun.elapsed() < ONE.read_timeout + SLACK, "{:?}", begun.elapsed());
@@ -194,11 +182,7 @@ async fn an_answer_that_waits_for_a_lock_ends_with_a_timeout() {
 #[tokio::test]
 async fn an_answer_that_needs_more_than_its_time_on_sqlite_ends_with_a_timeout() {
     // No time at all: what is done before the clock is first looked at still succeeds.
-    let pools = PoolSettings {
-        read_timeout: Duration::ZERO,
-        acquire_timeout: Duration::from_secs(10),
-        ..ONE
-    };
+    let pools = PoolSettings { read_timeout: Duration::ZERO, acquire_timeout: Duration::from_secs(10), ..ONE };
     let app = TestApp::with_pools(Engine::Sqlite, pools).await;
     for _ in 0..2 {
         is_answered(&app).await;

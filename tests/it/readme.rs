@@ -23,9 +23,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 /// The text below a heading of the second level.
 fn section(title: &str) -> &'static str {
     let heading = format!("\n## {title}\n");
-    let (_, text) = README
-        .split_once(&heading)
-        .unwrap_or_else(|| panic!("README has no section {title}"));
+    let (_, text) = README.split_once(&heading).unwrap_or_else(|| panic!("README has no section {title}"));
     text.split_once("\n## ").map_or(text, |(text, _)| text)
 }
 
@@ -34,8 +32,7 @@ fn table(text: &'static str, header: &str) -> Vec<Vec<&'static str>> {
     let mut lines = text.lines().skip_while(|line| *line != header);
     assert!(lines.next().is_some(), "README has no table {header}");
     let rows = lines.skip(1).take_while(|line| line.starts_with('|'));
-    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect())
-        .collect()
+    rows.map(|row| row.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 
 /// The words in backticks.
@@ -53,11 +50,7 @@ fn blocks(language: &str) -> Vec<&'static str> {
 /// The commands of all shell blocks, each in one line.
 fn commands() -> Vec<String> {
     let joined: Vec<_> = blocks("sh").iter().map(|block| block.replace("\\\n", " ")).collect();
-    joined
-        .iter()
-        .flat_map(|block| block.lines())
-        .map(str::to_owned)
-        .collect()
+    joined.iter().flat_map(|block| block.lines()).map(str::to_owned).collect()
 }
 
 // ---- Tables -----------------------------------------------------------------------------------------------------
@@ -80,9 +73,7 @@ fn sent_codes() -> BTreeSet<String> {
         let code_like =
             |text: &&str| text.len() > 5 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         let literals = text.lines().flat_map(|line| line.split('"').skip(1).step_by(2));
-        let found = literals
-            .filter(code_like)
-            .filter(|code| !NO_CODES.contains(&(file, code)));
+        let found = literals.filter(code_like).filter(|code| !NO_CODES.contains(&(file, code)));
         codes.extend(found.map(str::to_owned));
     }
     codes
@@ -133,13 +124,9 @@ fn every_scope_has_its_row_with_exactly_the_fields_it_opens() {
                 fields.split(", ").map(move |field| (name, field.trim_matches('`')))
             })
             .collect();
-        let guarded = TABLE
-            .iter()
-            .flat_map(|row| row.scoped.iter().map(|(field, scope)| (row.name, *field, *scope)));
-        let opened: BTreeSet<_> = guarded
-            .filter(|(_, _, needed)| *needed == scope)
-            .map(|(name, field, _)| (name, field))
-            .collect();
+        let guarded = TABLE.iter().flat_map(|row| row.scoped.iter().map(|(field, scope)| (row.name, *field, *scope)));
+        let opened: BTreeSet<_> =
+            guarded.filter(|(_, _, needed)| *needed == scope).map(|(name, field, _)| (name, field)).collect();
         assert_eq!(told, opened, "{}", scope.name());
     }
 }
@@ -147,10 +134,8 @@ fn every_scope_has_its_row_with_exactly_the_fields_it_opens() {
 #[test]
 fn every_type_that_has_an_id_stands_beside_its_scope() {
     let rows = table(section("Scopes"), "| scope | types |");
-    let told: BTreeSet<_> = rows
-        .iter()
-        .flat_map(|row| words(row[1]).into_iter().map(|name| (name, row[0].trim_matches('`'))))
-        .collect();
+    let told: BTreeSet<_> =
+        rows.iter().flat_map(|row| words(row[1]).into_iter().map(|name| (name, row[0].trim_matches('`')))).collect();
     let known: BTreeSet<_> = NODES.iter().map(|(name, scope)| (*name, scope.name())).collect();
     assert_eq!(told, known);
 }
@@ -174,10 +159,8 @@ fn every_flag_and_variable_of_serve_is_told() {
         }
     }
     let rows = table(section("Settings"), SETTINGS);
-    let told: BTreeSet<_> = rows
-        .iter()
-        .map(|row| (row[0].trim_matches('`').to_owned(), row[1].trim_matches('`')))
-        .collect();
+    let told: BTreeSet<_> =
+        rows.iter().map(|row| (row[0].trim_matches('`').to_owned(), row[1].trim_matches('`'))).collect();
     assert_eq!(told, flags);
 }
 
@@ -188,10 +171,7 @@ fn every_default_is_the_one_that_holds() {
     assert!(defaults.len() >= 14);
     for (key, value) in defaults {
         let flag = format!("`--{}`", key.replace('_', "-"));
-        let told = rows
-            .iter()
-            .find(|row| row[0] == flag)
-            .unwrap_or_else(|| panic!("{flag}"))[2];
+        let told = rows.iter().find(|row| row[0] == flag).unwrap_or_else(|| panic!("{flag}"))[2];
         let holds = match (key, &value) {
             ("jwt_secret", _) => told.contains("random with `--demo`"),
             ("db_connections", _) => told == "4 per core",
@@ -206,11 +186,8 @@ fn every_default_is_the_one_that_holds() {
 #[test]
 fn every_limit_of_the_gate_has_its_number_in_their_order() {
     let limits = format!("{:?}", Limits::default());
-    let held: Vec<String> = limits
-        .split(|c: char| !c.is_ascii_digit())
-        .filter(|number| !number.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let held: Vec<String> =
+        limits.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).map(str::to_owned).collect();
     let rows = table(section("Limits"), "| in one document | at most | code |");
     let told: Vec<String> = rows.iter().map(|row| row[1].replace(',', "")).collect();
     assert_eq!(told, held);
@@ -248,9 +225,7 @@ fn questions() -> Vec<Question> {
     let asked = commands().into_iter().filter_map(|command| {
         let (_, rest) = command.split_once("query@examples/")?;
         let file = rest.split_whitespace().next()?.to_owned();
-        let given = rest
-            .split_once("'variables=")
-            .and_then(|(_, rest)| rest.split_once('\''));
+        let given = rest.split_once("'variables=").and_then(|(_, rest)| rest.split_once('\''));
         let variables = given.map_or_else(Map::new, |(json, _)| serde_json::from_str(json).unwrap());
         Some((file, variables))
     });
@@ -258,11 +233,7 @@ fn questions() -> Vec<Question> {
         .map(|(file, variables)| {
             let named = README.split_once(&format!("(examples/{file}), token"));
             let token = named.and_then(|(_, rest)| rest.split('`').nth(1)).unwrap_or("merchant");
-            Question {
-                token: token.to_owned(),
-                file,
-                variables,
-            }
+            Question { token: token.to_owned(), file, variables }
         })
         .collect()
 }
@@ -288,9 +259,7 @@ async fn every_example_is_asked_with_curl_and_answers() {
     let app = TestApp::new().await;
     let questions = questions();
     for Question { file, token, variables } in &questions {
-        let answer = app
-            .ask(&app.token(token), &example(file), Value::Object(variables.clone()))
-            .await;
+        let answer = app.ask(&app.token(token), &example(file), Value::Object(variables.clone())).await;
         assert_answered(file, &answer);
         for (field, value) in answer["data"].as_object().unwrap() {
             assert!(!value.is_null(), "{file}: {field} is null");
@@ -299,31 +268,21 @@ async fn every_example_is_asked_with_curl_and_answers() {
     }
     let asked: BTreeSet<_> = questions.iter().map(|question| question.file.clone()).collect();
     let files = std::fs::read_dir(Path::new(ROOT).join("examples")).unwrap();
-    let files: BTreeSet<_> = files
-        .map(|file| file.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let files: BTreeSet<_> = files.map(|file| file.unwrap().file_name().into_string().unwrap()).collect();
     assert_eq!(asked, files);
 }
 
 #[tokio::test]
 async fn every_query_answers() {
     let app = TestApp::new().await;
-    let variables: Map<String, Value> = questions()
-        .into_iter()
-        .flat_map(|question| question.variables)
-        .collect();
+    let variables: Map<String, Value> = questions().into_iter().flat_map(|question| question.variables).collect();
     let queries = blocks("graphql");
     assert!(queries.len() >= 7, "{queries:?}");
     for query in &queries {
-        let answer = app
-            .ask(&app.token("merchant"), query, Value::Object(variables.clone()))
-            .await;
+        let answer = app.ask(&app.token("merchant"), query, Value::Object(variables.clone())).await;
         assert_answered(query, &answer);
     }
-    assert!(
-        example("reference.graphql").contains(queries[0].trim()),
-        "the reference query is the example"
-    );
+    assert!(example("reference.graphql").contains(queries[0].trim()), "the reference query is the example");
 }
 
 #[tokio::test]
@@ -333,10 +292,7 @@ async fn the_reference_query_costs_the_statements_it_says() {
     let asked = Value::Object(first.variables.clone());
     let answer = app.ask(&app.token("merchant"), &example(&first.file), asked).await;
     assert_eq!(first.variables["id"], app.invoice("overage-week"));
-    assert_eq!(
-        answer["data"]["invoice"]["lineItems"].as_array().map(Vec::len),
-        Some(14)
-    );
+    assert_eq!(answer["data"]["invoice"]["lineItems"].as_array().map(Vec::len), Some(14));
     assert_eq!(answer["extensions"]["debug"]["statements"], 7);
     assert_eq!(answer["errors"].as_array().map(Vec::len), Some(1));
     assert!(section("Ask it with curl").contains("14 lines") && section("Ask it with curl").contains(": 7."));

@@ -45,9 +45,7 @@ async fn up(connection: &DatabaseConnection) {
 
 async fn down(connection: &DatabaseConnection) {
     let tx = connection.begin().await.expect("a transaction");
-    Migrator::down(&tx, None)
-        .await
-        .expect("the migrations can be taken back");
+    Migrator::down(&tx, None).await.expect("the migrations can be taken back");
     tx.commit().await.expect("a commit");
 }
 
@@ -60,10 +58,7 @@ async fn columns_are_those_of_the_rows() {
         let database = TestDatabase::new(engine).await;
         let mut found: BTreeMap<String, BTreeMap<String, Column>> = BTreeMap::new();
         for column in columns(&database.connect().await).await {
-            found
-                .entry(column.table.clone())
-                .or_default()
-                .insert(column.name.clone(), column);
+            found.entry(column.table.clone()).or_default().insert(column.name.clone(), column);
         }
         let names: Vec<_> = found.keys().cloned().collect();
         let expected_names: Vec<_> = expected.keys().map(|name| (*name).to_owned()).collect();
@@ -72,20 +67,11 @@ async fn columns_are_those_of_the_rows() {
         for (table, shape) in &expected {
             let columns = &found[*table];
             let names: BTreeSet<_> = columns.keys().cloned().collect();
-            assert_eq!(
-                names,
-                shape.iter().map(|field| field.name.clone()).collect(),
-                "columns of {table}"
-            );
+            assert_eq!(names, shape.iter().map(|field| field.name.clone()).collect(), "columns of {table}");
             for field in shape {
                 let column = &columns[&field.name];
                 assert_eq!(column.nullable, field.nullable, "nullability of {table}.{}", field.name);
-                assert!(
-                    fits(engine, &field.kind, &column.kind),
-                    "{table}.{} is {}",
-                    field.name,
-                    column.kind
-                );
+                assert!(fits(engine, &field.kind, &column.kind), "{table}.{} is {}", field.name, column.kind);
             }
         }
     })
@@ -110,14 +96,7 @@ async fn ids_and_numbers_sort_by_their_bytes() {
         let connection = database.connect().await;
         insert(&connection, rows::tenant("ten_1")).await;
         for id in ["cus_a", "cus_B", "cus_é", "cus_Z", "cus_-", "cus_0"] {
-            insert(
-                &connection,
-                entity::customer::Model {
-                    id: id.into(),
-                    ..rows::customer("ten_1")
-                },
-            )
-            .await;
+            insert(&connection, entity::customer::Model { id: id.into(), ..rows::customer("ten_1") }).await;
         }
         let sorted = query(&connection, "SELECT id FROM customers ORDER BY id").await;
         let sorted: Vec<String> = sorted.iter().map(|row| text(row, "id")).collect();
@@ -136,10 +115,7 @@ async fn every_word_made_by_machines_sorts_by_its_bytes_on_postgres() {
            AND data_type = 'character varying' AND collation_name IS DISTINCT FROM 'C'",
     )
     .await;
-    let names: Vec<_> = language_dependent
-        .iter()
-        .map(|row| (text(row, "t"), text(row, "c")))
-        .collect();
+    let names: Vec<_> = language_dependent.iter().map(|row| (text(row, "t"), text(row, "c"))).collect();
     assert_eq!(names, Vec::new());
 }
 
@@ -153,18 +129,10 @@ async fn every_reference_stays_within_its_tenant_and_never_cascades() {
         assert!(!references.is_empty(), "no foreign keys were found");
         for reference in references {
             assert!(reference.keeps_rows, "{reference:?} deletes or changes rows");
-            let key: &[&str] = if reference.parent == "tenants" {
-                &["id"]
-            } else {
-                &["tenant_id", "id"]
-            };
+            let key: &[&str] = if reference.parent == "tenants" { &["id"] } else { &["tenant_id", "id"] };
             assert_eq!(reference.to, key, "{reference:?}");
             assert_eq!(reference.from.len(), key.len(), "{reference:?}");
-            assert_eq!(
-                reference.from.first().map(String::as_str),
-                Some("tenant_id"),
-                "{reference:?}"
-            );
+            assert_eq!(reference.from.first().map(String::as_str), Some("tenant_id"), "{reference:?}");
         }
     })
     .await;
@@ -199,37 +167,13 @@ async fn row_of_another_tenant_cannot_be_referred_to() {
         insert(&connection, rows::tenant("ten_2")).await;
 
         let foreign = [
-            try_insert(
-                &connection,
-                entity::invoice::Model {
-                    id: "inv_2".into(),
-                    ..rows::invoice("ten_2")
-                },
-            )
-            .await,
-            try_insert(
-                &connection,
-                entity::line_item::Model {
-                    id: "li_2".into(),
-                    ..rows::line_item("ten_2")
-                },
-            )
-            .await,
-            try_insert(
-                &connection,
-                entity::payment::Model {
-                    id: "pay_2".into(),
-                    ..rows::payment("ten_2")
-                },
-            )
-            .await,
+            try_insert(&connection, entity::invoice::Model { id: "inv_2".into(), ..rows::invoice("ten_2") }).await,
+            try_insert(&connection, entity::line_item::Model { id: "li_2".into(), ..rows::line_item("ten_2") }).await,
+            try_insert(&connection, entity::payment::Model { id: "pay_2".into(), ..rows::payment("ten_2") }).await,
             try_insert(&connection, rows::upstream_invoice("ten_2")).await,
         ];
         for outcome in foreign {
-            let message = outcome
-                .expect_err("a row refers to another tenant")
-                .to_string()
-                .to_lowercase();
+            let message = outcome.expect_err("a row refers to another tenant").to_string().to_lowercase();
             assert!(message.contains("foreign key constraint"), "{message}");
         }
     })
@@ -251,27 +195,13 @@ async fn numbers_are_unique_among_issued_invoices() {
             paid_at: None,
             ..rows::invoice("ten_1")
         };
-        let numbered = |id: &str| entity::invoice::Model {
-            external_id: Some(id.to_owned()),
-            legacy_number: None,
-            ..draft(id)
-        };
+        let numbered =
+            |id: &str| entity::invoice::Model { external_id: Some(id.to_owned()), legacy_number: None, ..draft(id) };
         insert(&connection, numbered("inv_2")).await;
         insert(&connection, numbered("inv_3")).await;
 
-        let issued = entity::invoice::Model {
-            external_id: None,
-            legacy_number: None,
-            ..rows::invoice("ten_1")
-        };
-        let second = try_insert(
-            &connection,
-            entity::invoice::Model {
-                id: "inv_4".into(),
-                ..issued
-            },
-        )
-        .await;
+        let issued = entity::invoice::Model { external_id: None, legacy_number: None, ..rows::invoice("ten_1") };
+        let second = try_insert(&connection, entity::invoice::Model { id: "inv_4".into(), ..issued }).await;
         assert!(second.is_err(), "two issued invoices share a number");
     })
     .await;
@@ -291,10 +221,7 @@ async fn document_is_stored_once_with_and_without_an_external_id() {
             };
             let (first, again) = (format!("src_{external_id:?}"), format!("src_{external_id:?}_again"));
             insert(&connection, document(&first)).await;
-            assert!(
-                try_insert(&connection, document(&again)).await.is_err(),
-                "stored twice: {external_id:?}"
-            );
+            assert!(try_insert(&connection, document(&again)).await.is_err(), "stored twice: {external_id:?}");
         }
     })
     .await;
@@ -306,39 +233,25 @@ async fn document_is_stored_once_with_and_without_an_external_id() {
 async fn every_check_refuses_a_bad_row() {
     let unknown = vocabularies().into_iter().map(|Vocabulary { table, column, .. }| {
         // Only invoices of other systems have no rules beside the vocabulary for their status.
-        let foreign = if (table, column) == ("invoices", "status") {
-            ", source_system = 'STRIPE'"
-        } else {
-            ""
-        };
+        let foreign = if (table, column) == ("invoices", "status") { ", source_system = 'STRIPE'" } else { "" };
         (table, column, format!("{column} = 'NO_SUCH_WORD'{foreign}"))
     });
-    let others = REFUSED.iter().flat_map(|(table, changes)| {
-        changes
-            .iter()
-            .map(|(rule, change)| (*table, *rule, (*change).to_owned()))
-    });
+    let others = REFUSED
+        .iter()
+        .flat_map(|(table, changes)| changes.iter().map(|(rule, change)| (*table, *rule, (*change).to_owned())));
     let refused: Vec<_> = unknown.chain(others).collect();
     for_each_engine(async |engine| {
         let database = TestDatabase::new(engine).await;
         let connection = database.connect().await;
         rows::insert_all(&connection, "ten_1").await;
 
-        let tried: BTreeSet<_> = refused
-            .iter()
-            .map(|(table, rule, _)| format!("ck_{table}_{rule}"))
-            .collect();
+        let tried: BTreeSet<_> = refused.iter().map(|(table, rule, _)| format!("ck_{table}_{rule}")).collect();
         let known: BTreeSet<_> = checks(&connection).await.into_keys().collect();
         assert_eq!(tried, known, "rules with a bad row, and rules of the schema");
 
         for (table, rule, change) in &refused {
-            let outcome = connection
-                .execute_unprepared(&format!("UPDATE {table} SET {change}"))
-                .await;
-            let message = outcome
-                .map(|_| format!("{table}: {change} is accepted"))
-                .expect_err("a refusal")
-                .to_string();
+            let outcome = connection.execute_unprepared(&format!("UPDATE {table} SET {change}")).await;
+            let message = outcome.map(|_| format!("{table}: {change} is accepted")).expect_err("a refusal").to_string();
             let name = format!("ck_{table}_{rule}");
             let named = message.ends_with(&format!(": {name}")) || message.contains(&format!("\"{name}\""));
             assert!(named, "{table}: {change} should break {name}, but: {message}");
@@ -365,10 +278,7 @@ async fn values_at_the_limit_are_accepted() {
 #[tokio::test]
 async fn words_of_the_checks_are_those_of_the_program() {
     let vocabularies = vocabularies();
-    let listed: BTreeSet<_> = vocabularies
-        .iter()
-        .map(|words| (words.table, words.column.to_owned()))
-        .collect();
+    let listed: BTreeSet<_> = vocabularies.iter().map(|words| (words.table, words.column.to_owned())).collect();
     let closed: BTreeSet<_> = row_shapes()
         .into_iter()
         .flat_map(|(table, shape)| shape.into_iter().map(move |field| (table, field)))
@@ -392,15 +302,9 @@ async fn words_of_the_checks_are_those_of_the_program() {
 /// Changes to a good row (a paid invoice of our own, and what belongs to it), by table and by the rule each breaks.
 const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ("tenants", &[("default_currency", "default_currency = 'US'")]),
-    (
-        "customers",
-        &[("currency", "currency = 'US'"), ("parent_id", "parent_id = id")],
-    ),
+    ("customers", &[("currency", "currency = 'US'"), ("parent_id", "parent_id = id")]),
     ("prices", &[("currency", "currency = ''")]),
-    (
-        "subscriptions",
-        &[("current_period", "current_period_end = '2001-01-01T00:00:00+00:00'")],
-    ),
+    ("subscriptions", &[("current_period", "current_period_end = '2001-01-01T00:00:00+00:00'")]),
     (
         "rentals",
         &[
@@ -436,10 +340,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
             ("net_terms_days", "net_terms_days = -1"),
             ("version", "version = -1"),
             ("period", "period_end = '2001-01-01T00:00:00+00:00'"),
-            (
-                "native_finalized",
-                "status = 'OPEN', finalized_at = NULL, paid_at = NULL",
-            ),
+            ("native_finalized", "status = 'OPEN', finalized_at = NULL, paid_at = NULL"),
             ("native_paid", "paid_at = NULL"),
             ("native_paid", "status = 'OPEN'"),
             ("native_void", "voided_at = paid_at"),
@@ -447,24 +348,12 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
             ("native_uncollectible", "status = 'UNCOLLECTIBLE', paid_at = NULL"),
             ("native_created_first", "created_at = paid_at"),
             ("native_finalized_before_paid", "paid_at = created_at"),
-            (
-                "native_finalized_before_void",
-                "status = 'VOID', paid_at = NULL, voided_at = created_at",
-            ),
+            ("native_finalized_before_void", "status = 'VOID', paid_at = NULL, voided_at = created_at"),
         ],
     ),
-    (
-        "invoice_line_items",
-        &[
-            ("position", "position = -1"),
-            ("period", "period_start = '2099-01-01T00:00:00+00:00'"),
-        ],
-    ),
+    ("invoice_line_items", &[("position", "position = -1"), ("period", "period_start = '2099-01-01T00:00:00+00:00'")]),
     ("invoice_sub_lines", &[("position", "position = -1")]),
-    (
-        "invoice_taxes",
-        &[("position", "position = -1"), ("level", "level = 0")],
-    ),
+    ("invoice_taxes", &[("position", "position = -1"), ("level", "level = 0")]),
     ("invoice_discounts", &[("position", "position = -1")]),
     ("invoice_changes", &[("position", "position = -1")]),
     ("invoice_customer_snapshots", &[("currency", "currency = 'US'")]),
@@ -492,13 +381,7 @@ const ACCEPTED: &[(&str, &[&str])] = &[
             "gpu_count = 1, port = 65535, seconds_billed = 9223372036854775807",
         ],
     ),
-    (
-        "payment_methods",
-        &[
-            "card_last4 = '4242', exp_month = 1",
-            "card_last4 = NULL, exp_month = 12",
-        ],
-    ),
+    ("payment_methods", &["card_last4 = '4242', exp_month = 1", "card_last4 = NULL, exp_month = 12"]),
     ("customers", &["currency = NULL"]),
     (
         "invoices",
@@ -515,20 +398,11 @@ const ACCEPTED: &[(&str, &[&str])] = &[
             "source_system = 'HOSTUP', status = 'OPEN', voided_at = created_at",
         ],
     ),
-    (
-        "invoice_line_items",
-        &["position = 0, subtotal = -1, discount_total = -1, amount = -1, setup_fee = -1"],
-    ),
+    ("invoice_line_items", &["position = 0, subtotal = -1, discount_total = -1, amount = -1, setup_fee = -1"]),
     ("invoice_sub_lines", &["position = 0, amount = -1"]),
-    (
-        "invoice_taxes",
-        &["position = 0, level = 1, tax_amount = -1, exemption = NULL"],
-    ),
+    ("invoice_taxes", &["position = 0, level = 1, tax_amount = -1, exemption = NULL"]),
     ("invoice_discounts", &["amount = -1"]),
-    (
-        "payments",
-        &["kind = 'REFUND', refunded_payment_id = id, amount_paid = 0, pm_card_last4 = '4242'"],
-    ),
+    ("payments", &["kind = 'REFUND', refunded_payment_id = id, amount_paid = 0, pm_card_last4 = '4242'"]),
 ];
 
 struct Vocabulary {
@@ -540,14 +414,7 @@ struct Vocabulary {
 /// Every column that holds words of a closed vocabulary.
 fn vocabularies() -> Vec<Vocabulary> {
     use entity as e;
-    let systems = [
-        "customers",
-        "products",
-        "prices",
-        "subscriptions",
-        "payment_methods",
-        "invoices",
-    ];
+    let systems = ["customers", "products", "prices", "subscriptions", "payment_methods", "invoices"];
     let systems = systems.map(|table| (table, "source_system", e::SourceSystem::words()));
     let others = [
         ("customers", "status", e::CustomerStatus::words()),
@@ -573,20 +440,14 @@ fn vocabularies() -> Vec<Vocabulary> {
         ("invoice_events", "source", e::EventSource::words()),
         ("source_documents", "system", e::SourceSystem::words()),
     ];
-    systems
-        .into_iter()
-        .chain(others)
-        .map(|(table, column, words)| Vocabulary { table, column, words })
-        .collect()
+    systems.into_iter().chain(others).map(|(table, column, words)| Vocabulary { table, column, words }).collect()
 }
 
 /// Fails unless the change passes. Nothing of it stays.
 async fn accepts(connection: &DatabaseConnection, table: &str, change: &str) {
     let tx = connection.begin().await.expect("a transaction");
     let outcome = tx.execute_unprepared(&format!("UPDATE {table} SET {change}")).await;
-    let changed = outcome
-        .unwrap_or_else(|error| panic!("{table}: {change}: {error}"))
-        .rows_affected();
+    let changed = outcome.unwrap_or_else(|error| panic!("{table}: {change}: {error}")).rows_affected();
     assert_eq!(changed, 1, "{table}: {change}");
     tx.rollback().await.expect("a rollback");
 }
@@ -667,9 +528,7 @@ where
     M: sea_orm::ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
     <M::Entity as EntityTrait>::ActiveModel: Send,
 {
-    try_insert(connection, model)
-        .await
-        .unwrap_or_else(|error| panic!("a good row is refused: {error}"));
+    try_insert(connection, model).await.unwrap_or_else(|error| panic!("a good row is refused: {error}"));
 }
 
 async fn try_insert<M>(connection: &DatabaseConnection, model: M) -> Result<(), DbErr>
@@ -677,8 +536,5 @@ where
     M: sea_orm::ModelTrait + IntoActiveModel<<M::Entity as EntityTrait>::ActiveModel>,
     <M::Entity as EntityTrait>::ActiveModel: Send,
 {
-    M::Entity::insert(model.into_active_model())
-        .exec_without_returning(connection)
-        .await
-        .map(drop)
+    M::Entity::insert(model.into_active_model()).exec_without_returning(connection).await.map(drop)
 }

@@ -65,11 +65,7 @@ struct Probe {
 
 impl Probe {
     fn new(what: &str, query: String, variables: Value) -> Self {
-        Self {
-            what: what.to_owned(),
-            query,
-            variables,
-        }
+        Self { what: what.to_owned(), query, variables }
     }
 }
 
@@ -212,13 +208,7 @@ async fn world(engine: Engine) -> World {
         tx.execute_unprepared(&named).await.unwrap();
     }
     tx.commit().await.unwrap();
-    World {
-        gateway,
-        tenant: own_tenant,
-        own,
-        neighbour,
-        foreign,
-    }
+    World { gateway, tenant: own_tenant, own, neighbour, foreign }
 }
 
 fn limited(world: &World, kind: PrincipalKind) -> Viewer {
@@ -241,11 +231,7 @@ async fn what_belongs_to_another_tenant_answers_like_what_nobody_has() {
         let unknown = probes(&api, &Keys::plain(Full::named(&world.tenant, "nobody")));
         for (foreign, unknown) in foreign.iter().zip(&unknown) {
             let (seen, _) = answer(&world.gateway, &owner, foreign).await;
-            assert!(
-                seen.contains(CANARY),
-                "{} finds nothing for its owner: {seen}",
-                foreign.what
-            );
+            assert!(seen.contains(CANARY), "{} finds nothing for its owner: {seen}", foreign.what);
             for caller in &callers {
                 let found = answer(&world.gateway, caller, foreign).await;
                 let absent = answer(&world.gateway, caller, unknown).await;
@@ -295,10 +281,9 @@ async fn a_list_without_a_filter_has_nothing_of_others() {
             deep(&api, "Rental"),
             deep(&api, "Customer"),
         );
-        for (caller, things, people) in [
-            (merchant(&world.tenant), 2, 4),
-            (limited(&world, PrincipalKind::Partner), 1, 1),
-        ] {
+        for (caller, things, people) in
+            [(merchant(&world.tenant), 2, 4), (limited(&world, PrincipalKind::Partner), 1, 1)]
+        {
             let data = world.gateway.ask(&caller, &query, json!({})).await.ok();
             assert!(!data.to_string().contains(CANARY), "{data}");
             assert_eq!(data["invoices"]["totalCount"], things);
@@ -334,12 +319,7 @@ async fn a_cursor_of_another_tenant_is_a_place_in_the_own_list() {
             let found = |side: &str| data[side]["nodes"].as_array().cloned().unwrap_or_default();
             let mut ids: Vec<_> = [found("behind"), found("before")].concat();
             ids.sort_by_key(ToString::to_string);
-            let mut own: Vec<_> = own
-                .as_array()
-                .expect("ids")
-                .iter()
-                .map(|id| json!({ "id": id }))
-                .collect();
+            let mut own: Vec<_> = own.as_array().expect("ids").iter().map(|id| json!({ "id": id })).collect();
             own.sort_by_key(ToString::to_string);
             assert_eq!(ids, own, "{list}");
         }
@@ -367,14 +347,7 @@ async fn a_line_of_another_invoice_is_no_place_among_the_lines_of_this_one() {
 
 /// What can be asked about an invoice and its parts, by what names them.
 fn of_the_invoice(api: &Api, keys: &Keys) -> Vec<Probe> {
-    let parts = [
-        "Invoice",
-        "LineItem",
-        "SubLine",
-        "Payment",
-        "InvoiceEvent",
-        "SourceDocument",
-    ];
+    let parts = ["Invoice", "LineItem", "SubLine", "Payment", "InvoiceEvent", "SourceDocument"];
     let is_part = |probe: &Probe| {
         let node = probe.what.strip_prefix("node: ");
         let root = ["invoice", "payment", "invoiceByNumber", "invoiceByExternalId"];
@@ -403,12 +376,7 @@ async fn a_draft_and_its_parts_do_not_exist_for_partners_who_may_not_write() {
             if draft.what != "invoiceByNumber" {
                 assert_ne!(answer(&world.gateway, &may, draft).await.0, absent, "{}", draft.what);
             }
-            assert_eq!(
-                answer(&world.gateway, &may_not, draft).await.0,
-                absent,
-                "{}",
-                draft.what
-            );
+            assert_eq!(answer(&world.gateway, &may_not, draft).await.0, absent, "{}", draft.what);
         }
         let query = "query Q($rental: ID!, $customer: ID!) { rental(id: $rental) { invoices { id } } \
             customer(id: $customer) { invoices(filter: { includeDrafts: true }) { totalCount nodes { id } } } }";
@@ -426,10 +394,7 @@ async fn a_deleted_invoice_and_its_parts_exist_for_nobody() {
     for_each_engine(async |engine| {
         let world = Box::pin(world(engine)).await;
         let tx = world.gateway.store.begin().await.unwrap();
-        let delete = format!(
-            "UPDATE invoices SET deleted_at = created_at WHERE id = '{}'",
-            world.neighbour.invoice
-        );
+        let delete = format!("UPDATE invoices SET deleted_at = created_at WHERE id = '{}'", world.neighbour.invoice);
         tx.execute_unprepared(&delete).await.unwrap();
         tx.commit().await.unwrap();
         let deleted = of_the_invoice(&api, &Keys::plain(world.neighbour.clone()));
@@ -437,12 +402,7 @@ async fn a_deleted_invoice_and_its_parts_exist_for_nobody() {
         let caller = merchant(&world.tenant);
         for (deleted, unknown) in deleted.iter().zip(&unknown) {
             let absent = answer(&world.gateway, &caller, unknown).await.0;
-            assert_eq!(
-                answer(&world.gateway, &caller, deleted).await.0,
-                absent,
-                "{}",
-                deleted.what
-            );
+            assert_eq!(answer(&world.gateway, &caller, deleted).await.0, absent, "{}", deleted.what);
         }
     })
     .await;

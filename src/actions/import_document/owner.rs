@@ -31,16 +31,13 @@ pub(super) async fn resolve(
         (Some(id), _) => given(tenant, tx, request, imported, id).await?,
         (None, Some(external_id)) => named(tenant, tx, request, imported, external_id).await?,
         (None, None) => {
-            return Err(ImportError::CustomerRequired {
-                system: request.system.name(),
-            });
+            return Err(ImportError::CustomerRequired { system: request.system.name() });
         }
     };
     match stored.filter(|stored| stored.customer_id != owner.id) {
-        Some(stored) => Err(ImportError::OtherCustomer {
-            invoice: stored.id.clone(),
-            customer: stored.customer_id.clone(),
-        }),
+        Some(stored) => {
+            Err(ImportError::OtherCustomer { invoice: stored.id.clone(), customer: stored.customer_id.clone() })
+        }
         None => Ok(owner),
     }
 }
@@ -53,9 +50,7 @@ async fn given(
     imported: &Imported,
     id: &CustomerId,
 ) -> Result<Owner, ImportError> {
-    let known = store::customer::by_ids(tenant, tx, std::slice::from_ref(id))
-        .await?
-        .remove(id);
+    let known = store::customer::by_ids(tenant, tx, std::slice::from_ref(id)).await?.remove(id);
     let id = id.clone();
     match known {
         Some(known) => {
@@ -98,19 +93,14 @@ async fn find(
     request: &ImportRequest<'_>,
     external_id: &str,
 ) -> Result<Option<customer::Model>, StoreError> {
-    let filter = store::customer::Filter {
-        external_id: Some(external_id.to_owned()),
-        ..Default::default()
-    };
+    let filter = store::customer::Filter { external_id: Some(external_id.to_owned()), ..Default::default() };
     let page = store::Page {
         // One for each system at most.
         limit: 16,
         ..Default::default()
     };
     let (rows, _more) = store::customer::list(tenant, tx, &filter, &page).await?;
-    Ok(rows
-        .into_iter()
-        .find(|row| row.source_system == request.system.source()))
+    Ok(rows.into_iter().find(|row| row.source_system == request.system.source()))
 }
 
 /// Whether the caller may make a customer under this id.
@@ -118,10 +108,7 @@ fn check_new(tenant: &Tenant, id: &CustomerId) -> Result<(), ImportError> {
     let text = id.as_str();
     let fit = text.len() <= ID_LENGTH_MAX
         && text.strip_prefix(CustomerId::PREFIX).is_some_and(|rest| {
-            !rest.is_empty()
-                && rest
-                    .bytes()
-                    .all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+            !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
         });
     if !fit {
         return Err(ImportError::CustomerIdUnfit(text.to_owned()));
@@ -139,21 +126,13 @@ fn row(request: &ImportRequest<'_>, imported: &Imported, id: &CustomerId) -> cus
     let changed_at = imported.updated_at.unwrap_or(request.now);
     let invoice = &imported.bill.invoice;
     let described = imported.bill.customer.clone().unwrap_or_else(|| customer::Model {
-        name: printed
-            .filter(|name| !name.is_empty())
-            .or_else(|| external_id.clone())
-            .unwrap_or_else(|| id.0.clone()),
+        name: printed.filter(|name| !name.is_empty()).or_else(|| external_id.clone()).unwrap_or_else(|| id.0.clone()),
         currency: Some(invoice.currency.clone()),
         livemode: invoice.livemode,
         created_at: changed_at,
         ..Default::default()
     });
-    customer::Model {
-        source_system: request.system.source(),
-        external_id,
-        updated_at: changed_at,
-        ..described
-    }
+    customer::Model { source_system: request.system.source(), external_id, updated_at: changed_at, ..described }
 }
 
 /// The row as the document describes it, unless it says nothing or is older than what is known.
@@ -161,10 +140,7 @@ fn renewed(request: &ImportRequest<'_>, imported: &Imported, known: &customer::M
     imported.bill.customer.as_ref()?;
     let row = row(request, imported, &known.id);
     (row.updated_at >= known.updated_at).then(|| customer::Model {
-        stripe_customer_id: row
-            .stripe_customer_id
-            .clone()
-            .or_else(|| known.stripe_customer_id.clone()),
+        stripe_customer_id: row.stripe_customer_id.clone().or_else(|| known.stripe_customer_id.clone()),
         parent_id: row.parent_id.clone().or_else(|| known.parent_id.clone()),
         created_at: known.created_at,
         ..row

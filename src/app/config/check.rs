@@ -45,25 +45,15 @@ pub(super) struct Check {
 impl Check {
     /// With `demo`, what the demo brings by itself is not missing.
     pub(super) const fn new(demo: bool) -> Self {
-        Self {
-            demo,
-            faults: Vec::new(),
-        }
+        Self { demo, faults: Vec::new() }
     }
 
     pub(super) fn done<T>(self, value: T) -> Result<T, Faults> {
-        if self.faults.is_empty() {
-            Ok(value)
-        } else {
-            Err(Faults(self.faults))
-        }
+        if self.faults.is_empty() { Ok(value) } else { Err(Faults(self.faults)) }
     }
 
     fn fault(&mut self, setting: &str, problem: String) {
-        self.faults.push(Fault {
-            setting: setting.to_owned(),
-            problem,
-        });
+        self.faults.push(Fault { setting: setting.to_owned(), problem });
     }
 
     pub(super) fn config(&mut self, given: &Settings) -> Config {
@@ -71,12 +61,7 @@ impl Check {
             store: self.store(given),
             tokens: self.tokens(given),
             log: self.log(given),
-            listen: self.parsed(
-                env::LISTEN,
-                given.listen.as_ref(),
-                LISTEN,
-                "an address and a port: 127.0.0.1:8080",
-            ),
+            listen: self.parsed(env::LISTEN, given.listen.as_ref(), LISTEN, "an address and a port: 127.0.0.1:8080"),
             shutdown_deadline: self.time(
                 env::SHUTDOWN_DEADLINE_MS,
                 given.shutdown_deadline_ms.as_ref(),
@@ -104,11 +89,7 @@ impl Check {
                     given.db_acquire_timeout_ms.as_ref(),
                     ACQUIRE_TIMEOUT_MS,
                 ),
-                read_timeout: self.time(
-                    env::DB_READ_TIMEOUT_MS,
-                    given.db_read_timeout_ms.as_ref(),
-                    READ_TIMEOUT_MS,
-                ),
+                read_timeout: self.time(env::DB_READ_TIMEOUT_MS, given.db_read_timeout_ms.as_ref(), READ_TIMEOUT_MS),
                 write_timeout: self.time(
                     env::DB_WRITE_TIMEOUT_MS,
                     given.db_write_timeout_ms.as_ref(),
@@ -160,11 +141,7 @@ impl Check {
             _ => {}
         }
         let party = |given: Option<&Given>| text(given).unwrap_or(TOKEN_PARTY).to_owned();
-        TokenConfig {
-            secret,
-            issuer: party(given.jwt_issuer.as_ref()),
-            audience: party(given.jwt_audience.as_ref()),
-        }
+        TokenConfig { secret, issuer: party(given.jwt_issuer.as_ref()), audience: party(given.jwt_audience.as_ref()) }
     }
 
     pub(super) fn log(&mut self, given: &Settings) -> LogConfig {
@@ -173,10 +150,7 @@ impl Check {
             self.fault(env::LOG_LEVEL, format!("cannot be read: {error}"));
         }
         let words = LogFormat::ALL.map(|format| (format.word(), format));
-        LogConfig {
-            format: self.word(env::LOG_FORMAT, given.log_format.as_ref(), &words, LogFormat::Text),
-            level,
-        }
+        LogConfig { format: self.word(env::LOG_FORMAT, given.log_format.as_ref(), &words, LogFormat::Text), level }
     }
 
     fn explorer(&mut self, given: &Settings) -> ExplorerMode {
@@ -186,11 +160,8 @@ impl Check {
 
     fn hosts(&mut self, given: &Settings) -> Vec<String> {
         let listed = text(given.link_hosts.as_ref()).unwrap_or_default();
-        let hosts: Vec<String> = listed
-            .split(',')
-            .map(|host| host.trim().to_ascii_lowercase())
-            .filter(|host| !host.is_empty())
-            .collect();
+        let hosts: Vec<String> =
+            listed.split(',').map(|host| host.trim().to_ascii_lowercase()).filter(|host| !host.is_empty()).collect();
         for host in &hosts {
             let name = |c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-';
             if !host.contains('.') || !host.chars().all(name) {
@@ -238,17 +209,11 @@ impl Check {
 }
 
 /// Every explorer, by its word.
-const EXPLORERS: [(&str, ExplorerMode); 3] = [
-    ("full", ExplorerMode::Full),
-    ("fallback", ExplorerMode::Fallback),
-    ("off", ExplorerMode::Off),
-];
+const EXPLORERS: [(&str, ExplorerMode); 3] =
+    [("full", ExplorerMode::Full), ("fallback", ExplorerMode::Fallback), ("off", ExplorerMode::Off)];
 
 pub(super) fn explorer_word(mode: ExplorerMode) -> Option<&'static str> {
-    EXPLORERS
-        .iter()
-        .find(|(_, known)| *known == mode)
-        .map(|(word, _)| *word)
+    EXPLORERS.iter().find(|(_, known)| *known == mode).map(|(word, _)| *word)
 }
 
 impl LogFormat {

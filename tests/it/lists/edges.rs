@@ -23,16 +23,10 @@ async fn counts_and_sums_cost_a_statement_only_when_they_are_selected() {
         let gateway = Gateway::new(engine).await;
         let world = world(&gateway.store).await;
         for (query, statements) in [
-            (
-                "{ invoices { nodes { id } edges { cursor } pageInfo { endCursor } } }",
-                1,
-            ),
+            ("{ invoices { nodes { id } edges { cursor } pageInfo { endCursor } } }", 1),
             ("{ invoices { nodes { id } totalCount } }", 2),
             ("{ invoices { nodes { id } totals { count } } }", 2),
-            (
-                "{ invoices { nodes { id } totalCount totals { count total { amount } } } }",
-                3,
-            ),
+            ("{ invoices { nodes { id } totalCount totals { count total { amount } } } }", 3),
             ("{ rentals { nodes { id } } }", 1),
             ("{ rentals { nodes { id } totalCount } }", 2),
             ("{ customers { nodes { id } } }", 1),
@@ -53,16 +47,8 @@ async fn rentals_and_customers_are_listed_newest_first_in_pages_without_gaps() {
     for_each_engine(async |engine| {
         let gateway = Gateway::new(engine).await;
         let world = world(&gateway.store).await;
-        let mut rentals: Vec<_> = world
-            .rentals
-            .iter()
-            .map(|row| (row.started_at, row.id.0.clone()))
-            .collect();
-        let mut customers: Vec<_> = world
-            .customers
-            .iter()
-            .map(|row| (row.created_at, row.id.0.clone()))
-            .collect();
+        let mut rentals: Vec<_> = world.rentals.iter().map(|row| (row.started_at, row.id.0.clone())).collect();
+        let mut customers: Vec<_> = world.customers.iter().map(|row| (row.created_at, row.id.0.clone())).collect();
         for (list, rows) in [("rentals", &mut rentals), ("customers", &mut customers)] {
             rows.sort_by_key(|row| Reverse(row.clone()));
             let expected: Vec<_> = rows.iter().map(|(_, id)| id.clone()).collect();
@@ -85,26 +71,14 @@ fn rental_cases(world: &World) -> Vec<RentalCase> {
             json!({ "status": ["RUNNING", "FAILED"] }),
             Box::new(|_, row| matches!(row.status, e::RentalStatus::Running | e::RentalStatus::Failed)),
         ),
-        (
-            json!({ "gpuFamily": ["l40s", "L40S"] }),
-            Box::new(|_, row| row.gpu_family == "l40s"),
-        ),
-        (
-            json!({ "customerId": [customer] }),
-            Box::new(move |_, row| row.customer_id == customer),
-        ),
+        (json!({ "gpuFamily": ["l40s", "L40S"] }), Box::new(|_, row| row.gpu_family == "l40s")),
+        (json!({ "customerId": [customer] }), Box::new(move |_, row| row.customer_id == customer)),
         (
             json!({ "startedAt": { "gt": minutes(0), "lte": minutes(1) } }),
             Box::new(|_, row| row.started_at == minutes(1)),
         ),
-        (
-            json!({ "hasOpenInvoice": true }),
-            Box::new(|world, row| is_billed_openly(world, &row.id)),
-        ),
-        (
-            json!({ "hasOpenInvoice": false }),
-            Box::new(|world, row| !is_billed_openly(world, &row.id)),
-        ),
+        (json!({ "hasOpenInvoice": true }), Box::new(|world, row| is_billed_openly(world, &row.id))),
+        (json!({ "hasOpenInvoice": false }), Box::new(|world, row| !is_billed_openly(world, &row.id))),
     ]
 }
 
@@ -133,17 +107,10 @@ async fn every_field_of_the_filter_of_rentals_selects_what_it_says() {
             let mut rows: Vec<_> = world.rentals.iter().filter(|row| means(&world, row)).collect();
             rows.sort_by_key(|row| Reverse((row.started_at, row.id.clone())));
             let ids: Vec<_> = rows.iter().map(|row| json!({ "id": row.id })).collect();
-            assert!(
-                !ids.is_empty() && ids.len() < world.rentals.len(),
-                "{filter} tells nothing"
-            );
+            assert!(!ids.is_empty() && ids.len() < world.rentals.len(), "{filter} tells nothing");
             let variables = json!({ "filter": filter });
             let data = gateway.ask(&merchant(&world.tenant), query, variables).await.ok();
-            assert_eq!(
-                data["rentals"],
-                json!({ "totalCount": ids.len(), "nodes": ids }),
-                "{filter}"
-            );
+            assert_eq!(data["rentals"], json!({ "totalCount": ids.len(), "nodes": ids }), "{filter}");
         }
         let tried = |name: &str| cases.iter().any(|(filter, _)| !filter[name].is_null());
         for input in api.types["RentalFilter"].input_fields.iter().flatten() {
@@ -167,9 +134,8 @@ async fn only_a_line_bills_openly(gateway: &Gateway, world: &mut World) {
         }
     }
     assert!(kept, "no open invoice bills the rental in a line alone");
-    let (gone, left): (Vec<_>, Vec<_>) = std::mem::take(&mut world.bills)
-        .into_iter()
-        .partition(|bill| bill.invoice.deleted_at.is_some());
+    let (gone, left): (Vec<_>, Vec<_>) =
+        std::mem::take(&mut world.bills).into_iter().partition(|bill| bill.invoice.deleted_at.is_some());
     world.bills = left;
     let tx = gateway.store.begin().await.unwrap();
     for bill in gone {
@@ -184,14 +150,10 @@ const CUSTOMER_CASES: usize = 11;
 
 fn customer_cases() -> [CustomerCase; CUSTOMER_CASES] {
     [
-        (json!({ "email": "person1@example.COM" }), |row| {
-            row.email.as_deref() == Some("Person1@Example.com")
-        }),
+        (json!({ "email": "person1@example.COM" }), |row| row.email.as_deref() == Some("Person1@Example.com")),
         (json!({ "email": "person" }), |_| false),
         (json!({ "email": "person_@example.com" }), |_| false),
-        (json!({ "externalId": "C-4" }), |row| {
-            row.external_id.as_deref() == Some("C-4")
-        }),
+        (json!({ "externalId": "C-4" }), |row| row.external_id.as_deref() == Some("C-4")),
         (json!({ "externalId": "c-4" }), |_| false),
         (json!({ "status": ["ACTIVE", "CLOSED"] }), |row| {
             matches!(row.status, e::CustomerStatus::Active | e::CustomerStatus::Closed)
@@ -206,16 +168,8 @@ fn customer_cases() -> [CustomerCase; CUSTOMER_CASES] {
 
 /// Whether a text stands in one of the places that are searched, in any case of ASCII letters.
 fn has(row: &e::customer::Model, text: &str) -> bool {
-    let places = [
-        Some(&row.name),
-        row.company_name.as_ref(),
-        row.alias.as_ref(),
-        row.external_id.as_ref(),
-    ];
-    places
-        .into_iter()
-        .flatten()
-        .any(|place| place.to_ascii_lowercase().contains(text))
+    let places = [Some(&row.name), row.company_name.as_ref(), row.alias.as_ref(), row.external_id.as_ref()];
+    places.into_iter().flatten().any(|place| place.to_ascii_lowercase().contains(text))
 }
 
 #[tokio::test]
@@ -232,11 +186,7 @@ async fn every_field_of_the_filter_of_customers_selects_what_it_says() {
             let ids: Vec<_> = rows.iter().map(|row| json!({ "id": row.id })).collect();
             let variables = json!({ "filter": filter });
             let data = gateway.ask(&merchant(&world.tenant), query, variables).await.ok();
-            assert_eq!(
-                data["customers"],
-                json!({ "totalCount": ids.len(), "nodes": ids }),
-                "{filter}"
-            );
+            assert_eq!(data["customers"], json!({ "totalCount": ids.len(), "nodes": ids }), "{filter}");
         }
         let tried = |name: &str| cases.iter().any(|(filter, _)| !filter[name].is_null());
         for input in api.types["CustomerFilter"].input_fields.iter().flatten() {
@@ -288,20 +238,12 @@ async fn the_lists_of_many_customers_cost_one_statement_each() {
             assert_eq!(list["nodes"], ids(&own[..own.len().min(3)]));
             assert_eq!(list["totalCount"], own.len());
             assert_eq!(list["pageInfo"]["hasNextPage"], own.len() > 3);
-            let counted: u64 = list["totals"]
-                .as_array()
-                .expect("totals")
-                .iter()
-                .filter_map(|row| row["count"].as_u64())
-                .sum();
+            let counted: u64 =
+                list["totals"].as_array().expect("totals").iter().filter_map(|row| row["count"].as_u64()).sum();
             assert_eq!(counted, own.len() as u64);
             let open: Vec<_> = own.into_iter().filter(|bill| bill.invoice.status == Open).collect();
             assert_eq!(customer["open"]["nodes"], ids(&open));
-            let rentals = world
-                .rentals
-                .iter()
-                .filter(|row| customer["id"] == row.customer_id.as_str())
-                .count();
+            let rentals = world.rentals.iter().filter(|row| customer["id"] == row.customer_id.as_str()).count();
             assert_eq!(customer["rentals"]["totalCount"], rentals);
             assert_eq!(customer["rentals"]["pageInfo"]["hasNextPage"], rentals > 1);
         }
@@ -349,9 +291,7 @@ async fn a_rental_has_the_invoices_that_bill_it_as_a_whole_or_in_a_line() {
         let gateway = Gateway::new(engine).await;
         let world = world(&gateway.store).await;
         for first in [1, 4, 100] {
-            let answer = gateway
-                .ask(&merchant(&world.tenant), query, json!({ "first": first }))
-                .await;
+            let answer = gateway.ask(&merchant(&world.tenant), query, json!({ "first": first })).await;
             assert_eq!(answer.statements, 2);
             let data = answer.ok();
             for rental in data["rentals"]["nodes"].as_array().expect("rentals") {
@@ -361,14 +301,9 @@ async fn a_rental_has_the_invoices_that_bill_it_as_a_whole_or_in_a_line() {
             }
         }
         for first in [0, -1, 101] {
-            let answer = gateway
-                .ask(&merchant(&world.tenant), query, json!({ "first": first }))
-                .await;
+            let answer = gateway.ask(&merchant(&world.tenant), query, json!({ "first": first })).await;
             let codes = answer.codes();
-            assert!(
-                !codes.is_empty() && codes.iter().all(|code| *code == "BAD_USER_INPUT"),
-                "{first}"
-            );
+            assert!(!codes.is_empty() && codes.iter().all(|code| *code == "BAD_USER_INPUT"), "{first}");
         }
     })
     .await;

@@ -26,10 +26,7 @@ struct Case {
 }
 
 fn case(filter: Value, means: impl Fn(&Bill) -> bool + 'static) -> Case {
-    Case {
-        filter,
-        means: Box::new(means),
-    }
+    Case { filter, means: Box::new(means) }
 }
 
 /// The same of the invoice's own row.
@@ -38,11 +35,7 @@ fn row(filter: Value, means: impl Fn(&e::invoice::Model) -> bool + 'static) -> C
 }
 
 fn remaining(row: &e::invoice::Model) -> i64 {
-    if row.status == Void {
-        0
-    } else {
-        (row.amount_due.0 - row.amount_paid.0).max(0)
-    }
+    if row.status == Void { 0 } else { (row.amount_due.0 - row.amount_paid.0).max(0) }
 }
 
 /// DOMAIN: the first rule that fits decides.
@@ -50,9 +43,7 @@ fn payment_status(bill: &Bill, has_method: bool) -> &'static str {
     let row = &bill.invoice;
     let attempts = bill.payments.iter().map(|payment| &payment.row);
     let attempts = attempts.filter(|row| row.kind == e::PaymentKind::Payment);
-    let latest = attempts
-        .max_by_key(|row| (row.created_at, row.id.clone()))
-        .map(|row| row.status);
+    let latest = attempts.max_by_key(|row| (row.created_at, row.id.clone())).map(|row| row.status);
     let (paid, refunded) = (row.amount_paid.0, row.amount_refunded.0);
     let rules = [
         (row.status == Void, "UNPAID"),
@@ -65,10 +56,7 @@ fn payment_status(bill: &Bill, has_method: bool) -> &'static str {
         (latest == Some(Failed) && !has_method, "REQUIRES_PAYMENT_METHOD"),
         (latest == Some(Failed), "FAILED"),
     ];
-    rules
-        .into_iter()
-        .find(|(fits, _)| *fits)
-        .map_or("UNPAID", |(_, status)| status)
+    rules.into_iter().find(|(fits, _)| *fits).map_or("UNPAID", |(_, status)| status)
 }
 
 fn words_and_ids(world: &World) -> Vec<Case> {
@@ -81,9 +69,7 @@ fn words_and_ids(world: &World) -> Vec<Case> {
     vec![
         row(json!({ "ids": ids.clone() }), move |row| ids.contains(&row.id)),
         row(json!({ "ids": [] }), |_| false),
-        row(json!({ "status": ["OPEN", "PAID"] }), |row| {
-            matches!(row.status, Open | Paid)
-        }),
+        row(json!({ "status": ["OPEN", "PAID"] }), |row| matches!(row.status, Open | Paid)),
         row(drafts_named, |row| matches!(row.status, Draft | Void)),
         row(json!({ "includeDrafts": true }), |_| true),
         row(json!({ "includeDrafts": false }), |_| true),
@@ -93,29 +79,17 @@ fn words_and_ids(world: &World) -> Vec<Case> {
         row(json!({ "billingReason": ["OVERAGE", "MANUAL"] }), |row| {
             matches!(row.billing_reason, e::BillingReason::Overage | e::BillingReason::Manual)
         }),
-        row(json!({ "invoiceType": ["TOP_UP"] }), |row| {
-            row.invoice_type == e::InvoiceType::TopUp
-        }),
-        row(json!({ "customerId": customers }), move |row| {
-            customers.contains(&row.customer_id)
-        }),
+        row(json!({ "invoiceType": ["TOP_UP"] }), |row| row.invoice_type == e::InvoiceType::TopUp),
+        row(json!({ "customerId": customers }), move |row| customers.contains(&row.customer_id)),
         case(json!({ "rentalId": [rental] }), move |bill| bills_rental(bill, &rental)),
         case(json!({ "rentalId": [whole] }), move |bill| bills_rental(bill, &whole)),
-        row(json!({ "subscriptionId": [subscription] }), move |row| {
-            row.subscription_id == subscription
-        }),
-        row(json!({ "currency": ["EUR", "JPY"] }), |row| {
-            ["EUR", "JPY"].contains(&row.currency.0.as_str())
-        }),
-        row(json!({ "sourceSystem": "NATIVE" }), |row| {
-            row.source_system == e::SourceSystem::Native
-        }),
+        row(json!({ "subscriptionId": [subscription] }), move |row| row.subscription_id == subscription),
+        row(json!({ "currency": ["EUR", "JPY"] }), |row| ["EUR", "JPY"].contains(&row.currency.0.as_str())),
+        row(json!({ "sourceSystem": "NATIVE" }), |row| row.source_system == e::SourceSystem::Native),
         row(json!({ "livemode": true }), |row| row.livemode),
         row(json!({ "livemode": false }), |row| !row.livemode),
         case(json!({ "stripeInvoiceId": "in_16" }), |bill| {
-            bill.upstream
-                .as_ref()
-                .is_some_and(|mirror| mirror.stripe_invoice_id.as_deref() == Some("in_16"))
+            bill.upstream.as_ref().is_some_and(|mirror| mirror.stripe_invoice_id.as_deref() == Some("in_16"))
         }),
     ]
 }
@@ -126,11 +100,8 @@ fn bills_rental(bill: &Bill, rental: &e::RentalId) -> bool {
 }
 
 fn texts() -> Vec<Case> {
-    let number = |number: &'static str| {
-        row(json!({ "number": number }), move |row| {
-            row.number.as_deref() == Some(number)
-        })
-    };
+    let number =
+        |number: &'static str| row(json!({ "number": number }), move |row| row.number.as_deref() == Some(number));
     let prefix = |prefix: &'static str| {
         row(json!({ "numberPrefix": prefix }), move |row| {
             row.number.as_deref().is_some_and(|number| number.starts_with(prefix))
@@ -149,15 +120,9 @@ fn texts() -> Vec<Case> {
         prefix("B\\"),
         prefix("%"),
         prefix(""),
-        row(json!({ "reference": "REF-4" }), |row| {
-            row.reference.as_deref() == Some("REF-4")
-        }),
-        row(json!({ "purchaseOrder": "PO 3" }), |row| {
-            row.purchase_order.as_deref() == Some("PO 3")
-        }),
-        row(json!({ "externalId": "ext-17" }), |row| {
-            row.external_id.as_deref() == Some("ext-17")
-        }),
+        row(json!({ "reference": "REF-4" }), |row| row.reference.as_deref() == Some("REF-4")),
+        row(json!({ "purchaseOrder": "PO 3" }), |row| row.purchase_order.as_deref() == Some("PO 3")),
+        row(json!({ "externalId": "ext-17" }), |row| row.external_id.as_deref() == Some("ext-17")),
     ]
 }
 
@@ -172,45 +137,24 @@ fn ranges(now: e::Instant) -> Vec<Case> {
         }),
         row(json!({ "createdAt": { "lte": at } }), move |row| row.created_at <= at),
         row(json!({ "createdAt": {} }), |_| true),
-        row(json!({ "dueAt": { "lte": month } }), move |row| {
-            row.due_at.is_some_and(|due| due <= month)
-        }),
-        row(json!({ "dueAt": { "gt": month } }), move |row| {
-            row.due_at.is_some_and(|due| due > month)
-        }),
-        row(json!({ "paidAt": { "gte": at } }), move |row| {
-            row.paid_at.is_some_and(|paid| paid >= at)
-        }),
+        row(json!({ "dueAt": { "lte": month } }), move |row| row.due_at.is_some_and(|due| due <= month)),
+        row(json!({ "dueAt": { "gt": month } }), move |row| row.due_at.is_some_and(|due| due > month)),
+        row(json!({ "paidAt": { "gte": at } }), move |row| row.paid_at.is_some_and(|paid| paid >= at)),
         row(json!({ "issueDate": { "gte": day } }), move |row| row.issue_date >= day),
-        row(json!({ "issueDate": { "gte": day, "lte": day } }), move |row| {
-            row.issue_date == day
+        row(json!({ "issueDate": { "gte": day, "lte": day } }), move |row| row.issue_date == day),
+        amount(json!({ "currency": ["USD"], "amountDue": { "gte": 100, "lte": 2_500 } }), "USD", |row| {
+            (100..=2_500).contains(&row.amount_due.0)
         }),
-        amount(
-            json!({ "currency": ["USD"], "amountDue": { "gte": 100, "lte": 2_500 } }),
-            "USD",
-            |row| (100..=2_500).contains(&row.amount_due.0),
-        ),
-        amount(
-            json!({ "currency": ["EUR"], "amountRemaining": { "gte": 1 } }),
-            "EUR",
-            |row| remaining(row) >= 1,
-        ),
-        amount(
-            json!({ "currency": ["USD"], "amountRemaining": { "lte": 0 } }),
-            "USD",
-            |row| remaining(row) == 0,
-        ),
+        amount(json!({ "currency": ["EUR"], "amountRemaining": { "gte": 1 } }), "EUR", |row| remaining(row) >= 1),
+        amount(json!({ "currency": ["USD"], "amountRemaining": { "lte": 0 } }), "USD", |row| remaining(row) == 0),
         row(json!({ "overdue": true }), move |row| is_overdue(row, now)),
         row(json!({ "overdue": false }), move |row| !is_overdue(row, now)),
         row(json!({ "hasOpenBalance": true }), |row| remaining(row) > 0),
         row(json!({ "hasOpenBalance": false }), |row| remaining(row) == 0),
-        row(
-            json!({ "overdue": true, "currency": ["USD"], "livemode": false, "numberPrefix": "A" }),
-            move |row| {
-                let starts = row.number.as_deref().is_some_and(|number| number.starts_with('A'));
-                is_overdue(row, now) && row.currency.0 == "USD" && !row.livemode && starts
-            },
-        ),
+        row(json!({ "overdue": true, "currency": ["USD"], "livemode": false, "numberPrefix": "A" }), move |row| {
+            let starts = row.number.as_deref().is_some_and(|number| number.starts_with('A'));
+            is_overdue(row, now) && row.currency.0 == "USD" && !row.livemode && starts
+        }),
     ]
 }
 
@@ -224,9 +168,7 @@ fn is_overdue(row: &e::invoice::Model, now: e::Instant) -> bool {
 
 /// Newest first, drafts only when they are asked for.
 fn selected<'a>(world: &'a World, case: &Case) -> Vec<&'a Bill> {
-    let named = case.filter["status"]
-        .as_array()
-        .is_some_and(|words| words.contains(&json!("DRAFT")));
+    let named = case.filter["status"].as_array().is_some_and(|words| words.contains(&json!("DRAFT")));
     let drafts = named || case.filter["includeDrafts"] == true;
     let mut bills: Vec<_> = world.bills.iter().filter(|bill| (case.means)(bill)).collect();
     bills.retain(|bill| drafts || bill.invoice.status != Draft);
@@ -284,10 +226,7 @@ async fn every_field_of_the_filter_selects_what_it_says() {
         let inputs = api.types["InvoiceFilter"].input_fields.iter().flatten();
         let all: BTreeSet<_> = inputs.map(|input| input.name.clone()).collect();
         assert_eq!(tried, all, "a field of the filter has no case");
-        assert_eq!(
-            selective, all,
-            "a field of the filter never selected some and left others"
-        );
+        assert_eq!(selective, all, "a field of the filter never selected some and left others");
     })
     .await;
 }
@@ -354,11 +293,7 @@ fn combinations(tenant: &e::TenantId, customers: &[(e::CustomerId, Means)]) -> V
                 let wanted = if attempt == Some(Failed) { 3 } else { 1 };
                 for (customer, means) in &customers[..wanted] {
                     let id = ids::derived(&["combination", &bills.len().to_string()]);
-                    let keys = BillKeys {
-                        tenant,
-                        invoice: &id,
-                        customer,
-                    };
+                    let keys = BillKeys { tenant, invoice: &id, customer };
                     let bill = Bill {
                         invoice: e::invoice::Model {
                             source_system: e::SourceSystem::Meteroid,
@@ -422,9 +357,7 @@ async fn write_combinations(gateway: &Gateway) -> (e::TenantId, Vec<(Bill, bool)
     let rows = customers.iter().map(|(id, _)| customer_row(&tenant, id)).collect();
     bill::write_customers(&tx, rows, bill::Existing::Keep).await.unwrap();
     bill::insert_payment_methods(&tx, methods.collect()).await.unwrap();
-    bill::insert_all(&tx, bills.iter().map(|(bill, _)| bill.clone()).collect())
-        .await
-        .unwrap();
+    bill::insert_all(&tx, bills.iter().map(|(bill, _)| bill.clone()).collect()).await.unwrap();
     tx.commit().await.unwrap();
     (tenant, bills)
 }

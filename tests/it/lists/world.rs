@@ -32,16 +32,9 @@ pub(super) async fn world(store: &Store) -> World {
     let customers: Vec<_> = (0..6).map(|n| customer(&tenant, n)).collect();
     let rentals: Vec<_> = (0..8).map(|n| rental(&tenant, &customers, n)).collect();
     let tx = store.begin().await.unwrap();
-    bill::write_customers(&tx, customers.clone(), bill::Existing::Keep)
-        .await
-        .unwrap();
+    bill::write_customers(&tx, customers.clone(), bill::Existing::Keep).await.unwrap();
     bill::insert_rentals(&tx, rentals.clone()).await.unwrap();
-    let mut world = World {
-        tenant,
-        customers,
-        rentals,
-        bills: Vec::new(),
-    };
+    let mut world = World { tenant, customers, rentals, bills: Vec::new() };
     world.bills = (0..INVOICES).map(|n| world.bill(n)).collect();
     bill::insert_all(&tx, world.bills.clone()).await.unwrap();
     tx.commit().await.unwrap();
@@ -85,18 +78,13 @@ impl World {
     /// The nth invoice, with keys.
     pub(super) fn bill(&self, n: usize) -> Bill {
         let id = ids::derived(&["list", &n.to_string()]);
-        let keys = BillKeys {
-            tenant: &self.tenant,
-            invoice: &id,
-            customer: &self.customers[n % 5].id,
-        };
+        let keys = BillKeys { tenant: &self.tenant, invoice: &id, customer: &self.customers[n % 5].id };
         Bill {
             invoice: self.invoice(n),
             lines: self.lines(n),
-            subscription: n.is_multiple_of(6).then(|| e::subscription::Model {
-                external_id: Some(format!("S-{n}")),
-                ..Default::default()
-            }),
+            subscription: n
+                .is_multiple_of(6)
+                .then(|| e::subscription::Model { external_id: Some(format!("S-{n}")), ..Default::default() }),
             upstream: n.is_multiple_of(2).then(|| e::upstream_invoice::Model {
                 provider: "stripe".to_owned(),
                 stripe_invoice_id: Some(format!("in_{n}")),
@@ -110,10 +98,7 @@ impl World {
 
     fn lines(&self, n: usize) -> Vec<BillLine> {
         let line = |rental: Option<usize>| BillLine {
-            row: e::line_item::Model {
-                rental_id: rental.map(|n| self.rentals[n].id.clone()),
-                ..Default::default()
-            },
+            row: e::line_item::Model { rental_id: rental.map(|n| self.rentals[n].id.clone()), ..Default::default() },
             ..Default::default()
         };
         match n % 4 {
@@ -139,11 +124,7 @@ impl World {
         let later = e::Instant::new(at.utc() + Duration::minutes(i64::try_from(n % 4).unwrap()));
         let due = [0, 100, 100, 2_500, 1_000_000_000_000][n % 5];
         e::invoice::Model {
-            source_system: if native {
-                e::SourceSystem::Native
-            } else {
-                imported[n % 4]
-            },
+            source_system: if native { e::SourceSystem::Native } else { imported[n % 4] },
             external_id: (!native).then(|| format!("ext-{n}")),
             number: number(n).filter(|_| status != Draft),
             status,

@@ -105,11 +105,7 @@ pub(super) async fn indexes(connection: &DatabaseConnection) -> Vec<StoredIndex>
         .map(|row| {
             let condition: Option<String> = row.try_get("", "w").expect("a condition or none");
             let condition = condition.map(|text| text.trim_matches(['(', ')']).to_owned());
-            StoredIndex {
-                table: text(row, "t"),
-                columns: list(row, "f"),
-                condition,
-            }
+            StoredIndex { table: text(row, "t"), columns: list(row, "f"), condition }
         })
         .collect()
 }
@@ -122,11 +118,7 @@ pub(super) async fn checks(connection: &DatabaseConnection) -> BTreeMap<String, 
         let rows = query(connection, statement).await;
         return rows.iter().map(|row| (text(row, "n"), text(row, "d"))).collect();
     }
-    let tables = query(
-        connection,
-        "SELECT sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL",
-    )
-    .await;
+    let tables = query(connection, "SELECT sql FROM sqlite_master WHERE type = 'table' AND sql IS NOT NULL").await;
     tables.iter().flat_map(|row| checks_in(&text(row, "sql"))).collect()
 }
 
@@ -136,9 +128,7 @@ fn checks_in(table: &str) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (number, part) in table.split(" CHECK ").enumerate() {
         if number > 0 {
-            let name = before
-                .rsplit_once("CONSTRAINT ")
-                .map_or("", |(_, name)| name.trim_matches('"'));
+            let name = before.rsplit_once("CONSTRAINT ").map_or("", |(_, name)| name.trim_matches('"'));
             let end = part.rfind(", CONSTRAINT").unwrap_or(part.len());
             found.push((name.to_owned(), part[..end].to_owned()));
         }
@@ -149,15 +139,11 @@ fn checks_in(table: &str) -> Vec<(String, String)> {
 
 pub(super) async fn query(connection: &DatabaseConnection, statement: &str) -> Vec<QueryResult> {
     let statement = Statement::from_string(connection.get_database_backend(), statement);
-    connection
-        .query_all_raw(statement)
-        .await
-        .expect("the engine describes itself")
+    connection.query_all_raw(statement).await.expect("the engine describes itself")
 }
 
 pub(super) fn text(row: &QueryResult, column: &str) -> String {
-    row.try_get("", column)
-        .unwrap_or_else(|error| panic!("{column}: {error}"))
+    row.try_get("", column).unwrap_or_else(|error| panic!("{column}: {error}"))
 }
 
 fn list(row: &QueryResult, column: &str) -> Vec<String> {

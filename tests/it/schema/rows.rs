@@ -8,10 +8,7 @@ use super::insert;
 
 /// Midnight on a day of January 2026.
 fn day(day: u32) -> e::Instant {
-    let day = e::Day::from_ymd_opt(2026, 1, day)
-        .expect("a day")
-        .and_hms_milli_opt(0, 0, 0, 7)
-        .expect("a time");
+    let day = e::Day::from_ymd_opt(2026, 1, day).expect("a day").and_hms_milli_opt(0, 0, 0, 7).expect("a time");
     e::Instant::new(day.and_utc())
 }
 
@@ -44,12 +41,7 @@ pub(super) fn customer(tenant: &str) -> e::customer::Model {
 }
 
 fn product(tenant: &str) -> e::product::Model {
-    e::product::Model {
-        tenant_id: tenant.into(),
-        id: "prod_1".into(),
-        created_at: day(1),
-        ..Default::default()
-    }
+    e::product::Model { tenant_id: tenant.into(), id: "prod_1".into(), created_at: day(1), ..Default::default() }
 }
 
 fn price(tenant: &str) -> e::price::Model {

@@ -80,9 +80,7 @@ impl Api {
         let data: Value = serde_json::to_value(response.data).unwrap();
         let types: Vec<Type> = serde_json::from_value(data["__schema"]["types"].clone()).unwrap();
         let own = types.into_iter().filter(|one| !one.name.starts_with("__"));
-        Self {
-            types: own.map(|one| (one.name.clone(), one)).collect(),
-        }
+        Self { types: own.map(|one| (one.name.clone(), one)).collect() }
     }
 
     /// The object types with their fields.
@@ -122,11 +120,7 @@ impl Api {
 
     /// One field with the least that can be selected below it.
     pub(crate) fn one(&self, type_name: &str, name: &str, arguments: &str) -> String {
-        let below = if self.is_leaf(self.field(type_name, name).of.named()) {
-            ""
-        } else {
-            " { __typename }"
-        };
+        let below = if self.is_leaf(self.field(type_name, name).of.named()) { "" } else { " { __typename }" };
         format!("{name}{arguments}{below}")
     }
 }

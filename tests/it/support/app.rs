@@ -76,22 +76,13 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let router = http::router(Arc::new(state));
-        tokio::spawn(http::serve(
-            listener,
-            router,
-            std::future::pending::<()>(),
-            Duration::from_secs(1),
-        ));
+        tokio::spawn(http::serve(listener, router, std::future::pending::<()>(), Duration::from_secs(1)));
         let named = demo.characters.iter().chain(&demo.imported);
         Self {
             client: reqwest::Client::new(),
             store,
             base,
-            tokens: demo
-                .tokens
-                .iter()
-                .map(|token| (token.name, token.token.clone()))
-                .collect(),
+            tokens: demo.tokens.iter().map(|token| (token.name, token.token.clone())).collect(),
             invoices: named.map(|(name, id)| (*name, id.0.clone())).collect(),
             database,
         }
@@ -114,16 +105,8 @@ impl TestApp {
 
     /// Asks with a token, and gives the whole body.
     pub(crate) async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
-        let request = self
-            .client
-            .post(self.url("/graphql"))
-            .bearer_auth(token)
-            .header("x-debug", "1");
-        let answer = request
-            .json(&json!({ "query": query, "variables": variables }))
-            .send()
-            .await
-            .unwrap();
+        let request = self.client.post(self.url("/graphql")).bearer_auth(token).header("x-debug", "1");
+        let answer = request.json(&json!({ "query": query, "variables": variables })).send().await.unwrap();
         answer.json().await.unwrap()
     }
 }

@@ -104,18 +104,12 @@ impl TestDatabase {
                 if migrated {
                     std::fs::copy(sqlite_template().await, &file).expect("the template can be copied");
                 }
-                Self {
-                    url: sqlite_url(&file),
-                    place: Place::Folder(folder),
-                }
+                Self { url: sqlite_url(&file), place: Place::Folder(folder) }
             }
             Engine::Postgres => {
                 let server = postgres().await;
                 let name = server.create_database(migrated).await;
-                Self {
-                    url: server.url(&name),
-                    place: Place::Server { server, name },
-                }
+                Self { url: server.url(&name), place: Place::Server { server, name } }
             }
         }
     }
@@ -166,9 +160,7 @@ fn remove_old(folder: &Path) {
     let entries = std::fs::read_dir(folder).expect("the folder can be read").flatten();
     let aged = entries.filter(|entry| {
         let changed = entry.metadata().and_then(|data| data.modified()).ok();
-        changed
-            .and_then(|at| at.elapsed().ok())
-            .is_some_and(|age| age > OLD_TEMPLATE)
+        changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age > OLD_TEMPLATE)
     });
     for entry in aged.filter(|entry| entry.path().extension().is_some_and(|kind| kind == "db")) {
         drop(std::fs::remove_file(entry.path()));
@@ -179,10 +171,7 @@ fn remove_old(folder: &Path) {
 async fn migrate(url: &str) {
     let connection = connect(url, 1).await;
     if url.starts_with("sqlite") {
-        connection
-            .execute_unprepared("PRAGMA journal_mode = WAL")
-            .await
-            .expect("the file takes WAL");
+        connection.execute_unprepared("PRAGMA journal_mode = WAL").await.expect("the file takes WAL");
     }
     let tx = connection.begin().await.expect("a transaction");
     Migrator::up(&tx, None).await.expect("the migrations apply");
@@ -232,11 +221,7 @@ async fn databases_of_two_tests_are_apart() {
     for_each_engine(async |engine| {
         let (mine, other) = tokio::join!(TestDatabase::new(engine), TestDatabase::new(engine));
         assert_ne!(mine.url, other.url);
-        mine.connect()
-            .await
-            .execute_unprepared("CREATE TABLE mine (id bigint)")
-            .await
-            .expect("a table of mine");
+        mine.connect().await.execute_unprepared("CREATE TABLE mine (id bigint)").await.expect("a table of mine");
         let seen = other.connect().await.execute_unprepared("SELECT id FROM mine").await;
         assert!(seen.is_err(), "a table of one database is seen in the other");
     })

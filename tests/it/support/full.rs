@@ -88,15 +88,9 @@ pub(crate) async fn full(store: &Store, tenant: &e::TenantId, name: &str, status
     let tx = store.begin().await.unwrap();
     let parent: e::CustomerId = ids::derived(&[tenant.as_str(), name, "parent"]);
     let customers = vec![customer_row(tenant, &parent), customer(&full, parent)];
-    bill::write_customers(&tx, customers, bill::Existing::Keep)
-        .await
-        .unwrap();
+    bill::write_customers(&tx, customers, bill::Existing::Keep).await.unwrap();
     bill::insert_rentals(&tx, vec![rental(&full)]).await.unwrap();
-    let keys = BillKeys {
-        tenant,
-        invoice: &full.invoice,
-        customer: &full.customer,
-    };
+    let keys = BillKeys { tenant, invoice: &full.invoice, customer: &full.customer };
     let bill = bill_of(&full, status).keyed(keys);
     let full = Full {
         line: bill.lines[0].row.id.clone(),
@@ -195,14 +189,8 @@ fn bill_of(full: &Full, status: e::InvoiceStatus) -> Bill {
         }],
         snapshot: Some(snapshot()),
         payments: payments(full),
-        subscription: Some(e::subscription::Model {
-            external_id: named(),
-            ..Default::default()
-        }),
-        products: vec![e::product::Model {
-            external_id: named(),
-            ..Default::default()
-        }],
+        subscription: Some(e::subscription::Model { external_id: named(), ..Default::default() }),
+        products: vec![e::product::Model { external_id: named(), ..Default::default() }],
         prices: vec![e::price::Model {
             external_id: named(),
             product_id: Some(full.name.as_str().into()),
@@ -273,10 +261,7 @@ fn line(full: &Full) -> BillLine {
             external_attributes: json!({ "row": 7 }),
             ..Default::default()
         },
-        sub_lines: vec![e::sub_line::Model {
-            attributes: json!({ "band": "night" }),
-            ..Default::default()
-        }],
+        sub_lines: vec![e::sub_line::Model { attributes: json!({ "band": "night" }), ..Default::default() }],
         discounts: vec![e::discount::Model::default()],
         subscription: named(),
         product: named(),
@@ -332,16 +317,8 @@ fn payments(full: &Full) -> Vec<BillPayment> {
         ..Default::default()
     };
     vec![
-        BillPayment {
-            row: attempt,
-            method: Some(method),
-            refund_of: None,
-        },
-        BillPayment {
-            row: refund,
-            method: None,
-            refund_of: Some(0),
-        },
+        BillPayment { row: attempt, method: Some(method), refund_of: None },
+        BillPayment { row: refund, method: None, refund_of: Some(0) },
     ]
 }
 
@@ -381,9 +358,7 @@ pub(crate) async fn plant(db: &impl ConnectionTrait, tenant: &e::TenantId, word:
 
 async fn plant_in<E: EntityTrait>(db: &impl ConnectionTrait, tenant: &e::TenantId, word: &str, key: &str) {
     let table = E::default().table_name().to_owned();
-    let set: Vec<String> = E::Column::iter()
-        .filter_map(|column| planted(&column, word, key))
-        .collect();
+    let set: Vec<String> = E::Column::iter().filter_map(|column| planted(&column, word, key)).collect();
     let update = format!("UPDATE {table} SET {} WHERE tenant_id = '{tenant}'", set.join(", "));
     db.execute_raw(Statement::from_string(db.get_database_backend(), update))
         .await
@@ -402,12 +377,12 @@ fn planted(column: &impl ColumnTrait, word: &str, key: &str) -> Option<String> {
         }
         ColumnType::String(StringLen::None) if name.ends_with("last4") => Some(format!("\"{name}\" = '{word}'")),
         ColumnType::String(StringLen::None) => Some(format!("\"{name}\" = '{word} ' || {key}")),
-        ColumnType::JsonBinary if name == "next_action" => Some(json(
-            json!({ "type": word, "redirect_url": format!("https://pay.stripe.com/{word}") }),
-        )),
-        ColumnType::JsonBinary if ["issues", "integrity_issues"].contains(&name) => Some(json(
-            json!([{ "code": word, "path": word, "stated": word, "expected": word }]),
-        )),
+        ColumnType::JsonBinary if name == "next_action" => {
+            Some(json(json!({ "type": word, "redirect_url": format!("https://pay.stripe.com/{word}") })))
+        }
+        ColumnType::JsonBinary if ["issues", "integrity_issues"].contains(&name) => {
+            Some(json(json!([{ "code": word, "path": word, "stated": word, "expected": word }])))
+        }
         ColumnType::JsonBinary if name == "last_finalization_error" => {
             Some(json(json!({ "code": word, "message": word })))
         }

@@ -50,10 +50,7 @@ impl Answer {
 
     /// The codes of the errors, in order.
     pub(crate) fn codes(&self) -> Vec<&str> {
-        self.errors
-            .iter()
-            .map(|error| error["extensions"]["code"].as_str().unwrap_or("none"))
-            .collect()
+        self.errors.iter().map(|error| error["extensions"]["code"].as_str().unwrap_or("none")).collect()
     }
 }
 
@@ -67,13 +64,7 @@ impl Gateway {
         let noted = Arc::clone(&texts);
         store.observe(move |text, _elapsed| noted.lock().unwrap().push(text.to_owned()));
         let now = Instant::new("2026-06-15T00:00:00Z".parse().unwrap());
-        Self {
-            store,
-            now,
-            schema: schema(),
-            texts,
-            database,
-        }
+        Self { store, now, schema: schema(), texts, database }
     }
 
     /// Asks as `viewer`.
@@ -81,9 +72,7 @@ impl Gateway {
         let stats = Arc::new(StatementStats::default());
         let links = Arc::new(Links::new(LinkHosts::default()));
         let context = RequestContext::new(viewer.clone(), self.store.reader(&stats), links, self.now);
-        let request = Request::new(query)
-            .variables(Variables::from_json(variables))
-            .data(context);
+        let request = Request::new(query).variables(Variables::from_json(variables)).data(context);
         let response = unconstrained(self.schema.execute(request)).await;
         let response = serde_json::to_value(response).unwrap();
         Answer {

@@ -21,15 +21,9 @@ pub(crate) fn shell(folder: &Path, line: &str) -> Command {
 }
 
 fn clean(mut command: Command, folder: &Path) -> Command {
-    let binaries = Path::new(env!("CARGO_BIN_EXE_billing-gateway"))
-        .parent()
-        .expect("the program has a folder");
+    let binaries = Path::new(env!("CARGO_BIN_EXE_billing-gateway")).parent().expect("the program has a folder");
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", binaries.display());
-    command
-        .env_clear()
-        .env("PATH", path)
-        .current_dir(folder)
-        .stdin(Stdio::null());
+    command.env_clear().env("PATH", path).current_dir(folder).stdin(Stdio::null());
     command
 }
 
@@ -82,11 +76,7 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("its output is piped"));
         Self { child, out }
     }
@@ -109,9 +99,7 @@ impl Running {
 
     /// Tells it to stop, makes sure that it does in time and well, and gives the rest of its output.
     pub(crate) fn stop(mut self) -> String {
-        let told = Command::new("kill")
-            .args(["-TERM", &self.child.id().to_string()])
-            .status();
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
         assert!(told.is_ok_and(|status| status.success()), "it can be told to stop");
         let begun = Instant::now();
         let status = loop {

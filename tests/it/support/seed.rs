@@ -39,51 +39,26 @@ pub(crate) fn minutes(minutes: usize) -> Instant {
 /// that bill other rentals, sub lines, a payment and a mirror.
 pub(crate) async fn seed(store: &Store, name: &str, size: Size) -> Seed {
     let tenant: TenantId = ids::derived(&[name]);
-    let customers: Vec<CustomerId> = (0..size.customers)
-        .map(|n| ids::derived(&[name, &n.to_string()]))
-        .collect();
-    let rentals: Vec<RentalId> = (0..size.rentals)
-        .map(|n| ids::derived(&[name, &n.to_string()]))
-        .collect();
+    let customers: Vec<CustomerId> = (0..size.customers).map(|n| ids::derived(&[name, &n.to_string()])).collect();
+    let rentals: Vec<RentalId> = (0..size.rentals).map(|n| ids::derived(&[name, &n.to_string()])).collect();
     let tx = store.begin().await.unwrap();
-    bill::insert_tenants(&tx, vec![tenant_row(&tenant, name)])
-        .await
-        .unwrap();
+    bill::insert_tenants(&tx, vec![tenant_row(&tenant, name)]).await.unwrap();
     let rows = customers.iter().map(|id| customer_row(&tenant, id)).collect();
     bill::write_customers(&tx, rows, bill::Existing::Keep).await.unwrap();
-    let rows = rentals
-        .iter()
-        .enumerate()
-        .map(|(n, id)| rental_row(&tenant, id, &customers[n % customers.len()], n));
+    let rows = rentals.iter().enumerate().map(|(n, id)| rental_row(&tenant, id, &customers[n % customers.len()], n));
     bill::insert_rentals(&tx, rows.collect()).await.unwrap();
-    let invoices: Vec<InvoiceId> = (0..size.invoices)
-        .map(|n| ids::at(minutes(n), &[name, &n.to_string()]))
-        .collect();
+    let invoices: Vec<InvoiceId> = (0..size.invoices).map(|n| ids::at(minutes(n), &[name, &n.to_string()])).collect();
     let bills = invoices.iter().enumerate().map(|(n, id)| {
-        let keys = BillKeys {
-            tenant: &tenant,
-            invoice: id,
-            customer: &customers[n % customers.len()],
-        };
+        let keys = BillKeys { tenant: &tenant, invoice: id, customer: &customers[n % customers.len()] };
         draft(n, size.lines, &rentals).keyed(keys)
     });
     bill::insert_all(&tx, bills.collect()).await.unwrap();
     tx.commit().await.unwrap();
-    Seed {
-        tenant,
-        customers,
-        rentals,
-        invoices,
-    }
+    Seed { tenant, customers, rentals, invoices }
 }
 
 pub(crate) fn tenant_row(id: &TenantId, name: &str) -> tenant::Model {
-    tenant::Model {
-        id: id.clone(),
-        name: name.to_owned(),
-        settings: serde_json::json!({}),
-        ..Default::default()
-    }
+    tenant::Model { id: id.clone(), name: name.to_owned(), settings: serde_json::json!({}), ..Default::default() }
 }
 
 pub(crate) fn customer_row(tenant: &TenantId, id: &CustomerId) -> customer::Model {
@@ -128,19 +103,11 @@ pub(crate) fn draft(n: usize, lines: usize, rentals: &[RentalId]) -> Bill {
             amount: Minor(100),
             ..Default::default()
         },
-        sub_lines: vec![sub_line::Model {
-            name: "Night rate".to_owned(),
-            amount: Minor(100),
-            ..Default::default()
-        }],
+        sub_lines: vec![sub_line::Model { name: "Night rate".to_owned(), amount: Minor(100), ..Default::default() }],
         ..Default::default()
     };
     let attempt = payment::Model {
-        status: if paid {
-            PaymentStatus::Succeeded
-        } else {
-            PaymentStatus::Failed
-        },
+        status: if paid { PaymentStatus::Succeeded } else { PaymentStatus::Failed },
         amount_requested: total,
         amount_paid: if paid { total } else { Minor(0) },
         provider: "stripe".to_owned(),
@@ -168,14 +135,8 @@ pub(crate) fn draft(n: usize, lines: usize, rentals: &[RentalId]) -> Bill {
             ..Default::default()
         },
         lines: (0..lines).map(line).collect(),
-        payments: vec![BillPayment {
-            row: attempt,
-            ..Default::default()
-        }],
-        snapshot: Some(customer_snapshot::Model {
-            name: "Customer".to_owned(),
-            ..Default::default()
-        }),
+        payments: vec![BillPayment { row: attempt, ..Default::default() }],
+        snapshot: Some(customer_snapshot::Model { name: "Customer".to_owned(), ..Default::default() }),
         upstream: Some(upstream_invoice::Model {
             provider: "stripe".to_owned(),
             stripe_invoice_id: Some(format!("in_test{n}")),

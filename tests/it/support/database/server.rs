@@ -56,11 +56,7 @@ impl Server {
             None => local(&control).await,
         };
         let admin = base.path().trim_start_matches('/').to_owned();
-        let server = Self {
-            base,
-            admin,
-            template: super::template_name(),
-        };
+        let server = Self { base, admin, template: super::template_name() };
         server.make_template().await;
         server
     }
@@ -78,11 +74,7 @@ impl Server {
         let template = if migrated { self.template.as_str() } else { "template1" };
         let mut admin = self.connect().await;
         run(&mut admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        run(
-            &mut admin,
-            format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy"),
-        )
-        .await;
+        run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
         name
     }
 
@@ -90,10 +82,7 @@ impl Server {
     pub(super) fn drop_database(&'static self, name: &str) {
         let statement = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
         let work = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .expect("a runtime");
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async { run(&mut self.connect().await, statement).await });
         });
         if work.join().is_err() {
@@ -132,26 +121,18 @@ impl Server {
         run(&mut admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
         run(&mut admin, format!("CREATE DATABASE {name}")).await;
         super::migrate(&self.url(name)).await;
-        run(
-            &mut admin,
-            format!("ALTER DATABASE {name} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false"),
-        )
-        .await;
+        run(&mut admin, format!("ALTER DATABASE {name} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")).await;
         drop_old_templates(&mut admin).await;
     }
 
     async fn connect(&self) -> PgConnection {
         let url = self.url(&self.admin);
-        PgConnection::connect(&url)
-            .await
-            .unwrap_or_else(|error| panic!("the test server does not answer: {error}"))
+        PgConnection::connect(&url).await.unwrap_or_else(|error| panic!("the test server does not answer: {error}"))
     }
 }
 
 async fn run(connection: &mut PgConnection, statement: String) {
-    let outcome = sqlx::raw_sql(AssertSqlSafe(statement.as_str()))
-        .execute(connection)
-        .await;
+    let outcome = sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(connection).await;
     outcome.unwrap_or_else(|error| panic!("{statement}: {error}"));
 }
 
@@ -160,10 +141,8 @@ async fn drop_old_templates(admin: &mut PgConnection) {
         r"SELECT datname::text FROM pg_database WHERE datistemplate AND datname LIKE 'tpl\_%'
           ORDER BY oid DESC OFFSET {TEMPLATES_KEPT}"
     );
-    let old: Vec<String> = sqlx::query_scalar(AssertSqlSafe(old))
-        .fetch_all(&mut *admin)
-        .await
-        .expect("the templates are known");
+    let old: Vec<String> =
+        sqlx::query_scalar(AssertSqlSafe(old)).fetch_all(&mut *admin).await.expect("the templates are known");
     for name in old {
         run(admin, format!("ALTER DATABASE {name} WITH IS_TEMPLATE false")).await;
         run(admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
@@ -178,11 +157,7 @@ async fn local(control: &Path) -> Url {
     std::fs::write(control.join("path"), format!("{}\n", data.display())).expect("the path can be noted");
     let url = format!("postgres://postgres@localhost/postgres?host={}", home.display());
     if PgConnection::connect(&url).await.is_err() {
-        let programs = Programs {
-            folder: programs(),
-            home,
-            account,
-        };
+        let programs = Programs { folder: programs(), home, account };
         programs.start(&data);
     }
     Url::parse(&url).expect("a path makes a URL")
@@ -199,9 +174,7 @@ fn home(control: &Path, other_account: bool) -> PathBuf {
 }
 
 fn open_to_all(folder: &Path) -> bool {
-    folder
-        .metadata()
-        .is_ok_and(|data| data.permissions().mode() & 0o001 != 0)
+    folder.metadata().is_ok_and(|data| data.permissions().mode() & 0o001 != 0)
 }
 
 /// An account of the machine that is not root: the server refuses to run as root.
@@ -214,27 +187,19 @@ struct Account {
 impl Account {
     /// The account to change to; none where the tests do not run as root.
     fn for_server() -> Option<Self> {
-        let own = tempfile::tempfile()
-            .and_then(|file| file.metadata())
-            .expect("a temporary file")
-            .uid();
+        let own = tempfile::tempfile().and_then(|file| file.metadata()).expect("a temporary file").uid();
         if own != 0 {
             return None;
         }
         let accounts = std::fs::read_to_string("/etc/passwd").expect("the accounts of the machine");
-        let named = ["postgres", "nobody"]
-            .iter()
-            .find_map(|name| Self::named(&accounts, name));
+        let named = ["postgres", "nobody"].iter().find_map(|name| Self::named(&accounts, name));
         Some(named.expect("run as root, the tests need an account `postgres` or `nobody` for the server"))
     }
 
     fn named(accounts: &str, name: &str) -> Option<Self> {
         let fields = accounts.lines().map(|line| line.split(':').collect::<Vec<_>>());
         fields.into_iter().find_map(|fields| match fields.as_slice() {
-            [this, _, uid, gid, ..] if *this == name => Some(Self {
-                uid: uid.parse().ok()?,
-                gid: gid.parse().ok()?,
-            }),
+            [this, _, uid, gid, ..] if *this == name => Some(Self { uid: uid.parse().ok()?, gid: gid.parse().ok()? }),
             _ => None,
         })
     }
@@ -243,9 +208,8 @@ impl Account {
 /// The folder with `initdb` and `pg_ctl`: from the search path, or the newest of those that Debian keeps apart.
 fn programs() -> PathBuf {
     let path = variable("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path)
-        .map(|folder| folder.join("initdb"))
-        .find_map(|file| file.canonicalize().ok());
+    let on_path =
+        std::env::split_paths(&path).map(|folder| folder.join("initdb")).find_map(|file| file.canonicalize().ok());
     let versions = std::fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
     let newest = versions
         .map(|version| version.path().join("bin/initdb"))
@@ -258,11 +222,7 @@ fn programs() -> PathBuf {
 }
 
 fn version_of(initdb: &Path) -> u32 {
-    initdb
-        .components()
-        .filter_map(|part| part.as_os_str().to_str()?.parse().ok())
-        .max()
-        .unwrap_or(0)
+    initdb.components().filter_map(|part| part.as_os_str().to_str()?.parse().ok()).max().unwrap_or(0)
 }
 
 /// The programs of the server, run by the account it belongs to.
@@ -287,17 +247,11 @@ impl Programs {
             std::os::unix::fs::chown(&self.home, Some(uid), Some(gid)).expect("the folder can be given away");
         }
         self.init(data).unwrap_or_else(|said| panic!("initdb failed: {said}"));
-        self.start_on(data)
-            .unwrap_or_else(|said| panic!("pg_ctl failed: {said}"));
+        self.start_on(data).unwrap_or_else(|said| panic!("pg_ctl failed: {said}"));
     }
 
     fn init(&self, data: &Path) -> Result<(), String> {
-        let language = [
-            "--encoding=UTF8",
-            "--locale=C",
-            "--locale-provider=icu",
-            "--icu-locale=en-US",
-        ];
+        let language = ["--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"];
         let options = ["--username=postgres", "--auth=trust", "--no-sync", "--no-instructions"];
         self.run("initdb", &[language, options].concat(), data)?;
         let file = data.join("postgresql.conf");
@@ -322,18 +276,11 @@ impl Programs {
             command.uid(uid).gid(gid);
         }
         let status = command.status().map_err(|error| error.to_string())?;
-        if status.success() {
-            Ok(())
-        } else {
-            Err(std::fs::read_to_string(said.path()).unwrap_or_default())
-        }
+        if status.success() { Ok(()) } else { Err(std::fs::read_to_string(said.path()).unwrap_or_default()) }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the program's settings are not these: only the tests look here"
-)]
+#[expect(clippy::disallowed_methods, reason = "the program's settings are not these: only the tests look here")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
