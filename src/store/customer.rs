@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 
 use entity::{CustomerId, CustomerStatus, customer, customer::Column};
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::sea_query::{ExprTrait, LikeExpr};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, Select};
 
 use super::StoreError;
+use super::count;
 use super::engine::{any_of, lower};
 use super::page::{self, Direction, Keyset, Ordering, Page, SortValue};
 use super::scope::{texts, visible};
@@ -61,13 +62,7 @@ pub async fn list(
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<i64, StoreError> {
-    let count = filtered(tenant, db, filter)?
-        .select_only()
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .into_tuple::<i64>()
-        .one(db)
-        .await?;
-    Ok(count.unwrap_or_default())
+    count::rows(db, filtered(tenant, db, filter)?).await
 }
 
 /// Where `row` stands in a list.

@@ -15,6 +15,7 @@ use sea_orm::{
     QueryTrait, Select,
 };
 
+use super::count;
 use super::page::{self, Direction, Keyset, Ordering, Page, SortValue};
 use super::scope::{texts, visible};
 use super::{
@@ -301,13 +302,7 @@ pub async fn list_of_customers(
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<i64, StoreError> {
-    let count = filtered(tenant, db, filter)?
-        .select_only()
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .into_tuple::<i64>()
-        .one(db)
-        .await?;
-    Ok(count.unwrap_or_default())
+    count::rows(db, filtered(tenant, db, filter)?).await
 }
 
 /// How many invoices a filter has of each customer.
@@ -320,16 +315,8 @@ pub async fn count_of_customers(
     customers: &[CustomerId],
     filter: &Filter,
 ) -> Result<HashMap<CustomerId, i64>, StoreError> {
-    let rows = filtered(tenant, db, filter)?
-        .filter(any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?)
-        .select_only()
-        .column(Column::CustomerId)
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .group_by(Column::CustomerId)
-        .into_tuple::<(CustomerId, i64)>()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().collect())
+    let theirs = any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?;
+    count::rows_by(db, filtered(tenant, db, filter)?.filter(theirs), Column::CustomerId).await
 }
 
 /// What a list holds in one currency.

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use entity::{InvoiceId, LineItemId, line_item, line_item::Column};
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, WindowStatement};
-use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect, QueryTrait};
+use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QueryTrait};
 
 use super::StoreError;
+use super::count;
 use super::engine::any_of;
 use super::scope::{grouped, texts, visible};
 use crate::domain::viewer::Tenant;
@@ -88,15 +89,8 @@ pub async fn count_of_invoices(
     invoices: &[InvoiceId],
 ) -> Result<HashMap<InvoiceId, i64>, StoreError> {
     let backend = db.get_database_backend();
-    let counts = line_item::Entity::find()
+    let lines = line_item::Entity::find()
         .filter(visible(backend, tenant, Column::TenantId, Column::CustomerId)?)
-        .filter(any_of(backend, Column::InvoiceId, texts(invoices))?)
-        .select_only()
-        .column(Column::InvoiceId)
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .group_by(Column::InvoiceId)
-        .into_tuple::<(InvoiceId, i64)>()
-        .all(db)
-        .await?;
-    Ok(counts.into_iter().collect())
+        .filter(any_of(backend, Column::InvoiceId, texts(invoices))?);
+    count::rows_by(db, lines, Column::InvoiceId).await
 }

@@ -4,6 +4,7 @@
 //! customers the caller is limited to. Batch reads (`by_*`, `of_*`) are one statement for all keys. Nothing here
 //! knows GraphQL or HTTP.
 
+mod count;
 mod engine;
 mod error;
 mod migrate;

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 
 use entity::{CustomerId, InvoiceStatus, RentalId, RentalStatus, invoice, line_item, rental, rental::Column};
 use sea_orm::sea_query::{Expr, ExprTrait, Query, SelectStatement, UnionType};
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, QuerySelect, Select};
+use sea_orm::{ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, QueryFilter, Select};
 
 use super::StoreError;
+use super::count;
 use super::engine::any_of;
 use super::invoice::{Range, in_range};
 use super::page::{self, Direction, Keyset, Ordering, Page, SortValue};
@@ -80,13 +81,7 @@ pub async fn list_of_customers(
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<i64, StoreError> {
-    let count = filtered(tenant, db, filter)?
-        .select_only()
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .into_tuple::<i64>()
-        .one(db)
-        .await?;
-    Ok(count.unwrap_or_default())
+    count::rows(db, filtered(tenant, db, filter)?).await
 }
 
 /// How many rentals each customer has.
@@ -98,16 +93,8 @@ pub async fn count_of_customers(
     db: &impl ConnectionTrait,
     customers: &[CustomerId],
 ) -> Result<HashMap<CustomerId, i64>, StoreError> {
-    let rows = existing(tenant, db)?
-        .filter(any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?)
-        .select_only()
-        .column(Column::CustomerId)
-        .expr_as(Expr::col(Column::Id).count(), "count")
-        .group_by(Column::CustomerId)
-        .into_tuple::<(CustomerId, i64)>()
-        .all(db)
-        .await?;
-    Ok(rows.into_iter().collect())
+    let theirs = any_of(db.get_database_backend(), Column::CustomerId, texts(customers))?;
+    count::rows_by(db, existing(tenant, db)?.filter(theirs), Column::CustomerId).await
 }
 
 /// Where `row` stands in a list.
