@@ -15,6 +15,7 @@ mod cli;
 mod demo;
 mod document_paths;
 mod documents;
+mod gate;
 mod http;
 mod import;
 mod lists;
