@@ -4,7 +4,14 @@
 // assets turned into data addresses, relative addresses (the gateway may sit behind a path prefix), hashed names under
 // assets/ (they may be cached for ever).
 
+import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { brotliCompress, gzip } from 'node:zlib';
 import { defineConfig } from 'vite';
+
+const COMPRESSIBLE = /\.(html|js|css|svg|md|ttf)$/;
+const WORTHWHILE_BYTES = 1_000; // Below, an answer fits one packet anyway.
 
 export default defineConfig({
   base: './',
@@ -22,5 +29,27 @@ export default defineConfig({
       onwarn: (warning, show) => warning.code === 'MODULE_LEVEL_DIRECTIVE' || show(warning),
     },
   },
+  plugins: [precompress()],
   worker: { format: 'es' },
 });
+
+/** Leaves a brotli and a gzip copy beside each larger file; the gateway sends whichever a browser takes. */
+function precompress() {
+  let directory;
+  return {
+    name: 'precompress',
+    apply: 'build',
+    configResolved(config) { directory = config.build.outDir; },
+    async closeBundle() {
+      const files = await readdir(directory, { recursive: true });
+      await Promise.all(files.filter((file) => COMPRESSIBLE.test(file)).map((file) => compress(join(directory, file))));
+    },
+  };
+}
+
+async function compress(path) {
+  const text = await readFile(path);
+  if (text.length < WORTHWHILE_BYTES) return;
+  await writeFile(`${path}.br`, await promisify(brotliCompress)(text));
+  await writeFile(`${path}.gz`, await promisify(gzip)(text, { level: 9 }));
+}

@@ -27,6 +27,12 @@ const EXAMPLE_INVOICE: &str = "written-off-then-paid";
 /// The invoice whose rental the examples ask for: one of the customer who has a token.
 const EXAMPLE_RENTAL: &str = "overage-week";
 
+/// The kinds of user that examples are grouped by.
+const GROUPS: [&str; 4] = ["customer", "merchant", "partner", "operator"];
+
+/// The group of examples that are for all of them.
+const FOR_EVERYONE: &str = "everyone";
+
 /// The GraphQL documents that README, explorer and tests share.
 #[derive(rust_embed::Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/examples"]
@@ -95,7 +101,7 @@ impl Demo {
             .filter(|(name, _)| declared(name))
             .map(|(name, value)| (name.clone(), value.clone()))
             .collect();
-        Some(json!({"name": title(file), "query": query, "variables": variables}))
+        Some(json!({"name": title(file), "group": group(file, query), "query": query, "variables": variables}))
     }
 }
 
@@ -110,6 +116,13 @@ fn title(file: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().into_iter().flat_map(char::to_uppercase);
     first.chain(letters).collect()
+}
+
+/// Whose question an example is: the kind of user its file's name begins with, else the one its first line tells of.
+fn group(file: &str, query: &str) -> &'static str {
+    let told = query.lines().next().unwrap_or_default();
+    let named = GROUPS.into_iter().find(|kind| file.starts_with(kind));
+    named.or_else(|| GROUPS.into_iter().find(|kind| told.contains(kind))).unwrap_or(FOR_EVERYONE)
 }
 
 /// Fills the store where it is empty, and makes the tokens.
@@ -285,5 +298,15 @@ mod tests {
                 assert!(!example["variables"][name].is_null(), "{}: ${name}", example["name"]);
             }
         }
+        for kind in GROUPS.into_iter().chain([FOR_EVERYONE]) {
+            assert!(examples.iter().any(|example| example["group"] == kind), "{kind}");
+        }
+    }
+
+    #[test]
+    fn an_example_is_grouped_by_its_name_else_by_its_first_line() {
+        assert_eq!(group("partner-export.graphql", "# What a customer owes."), "partner");
+        assert_eq!(group("rental-bills.graphql", "# A customer looks at a machine.\n# A merchant"), "customer");
+        assert_eq!(group("reference.graphql", "{ viewer }"), "everyone");
     }
 }

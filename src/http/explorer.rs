@@ -1,13 +1,17 @@
 //! The explorer's pages: `GraphiQL` as built from `web/`, or the plain page when that was not built.
 //!
 //! Both are embedded in the program and work without any other host. Each has a policy under which only its own files
-//! may run; the plain page's is tighter, since it needs no styles made by scripts.
+//! may run; the plain page's is tighter, since it needs no styles made by scripts. The build leaves compressed copies of
+//! the larger texts beside them, which go to whoever takes them.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::header::{
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
+};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Extension, Json, Router};
@@ -32,6 +36,57 @@ const FOR_EVER: &str = "public, max-age=31536000, immutable";
 
 /// The one file under `assets/` whose name has no hash.
 const LICENCES: &str = "licenses.md";
+
+/// How a file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Encoding {
+    Brotli,
+    Gzip,
+}
+
+impl Encoding {
+    /// The smaller one first.
+    const ALL: [Self; 2] = [Self::Brotli, Self::Gzip];
+
+    /// What it is called in headers.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Brotli => "br",
+            Self::Gzip => "gzip",
+        }
+    }
+
+    /// How the name of a compressed copy ends.
+    const fn suffix(self) -> &'static str {
+        match self {
+            Self::Brotli => ".br",
+            Self::Gzip => ".gz",
+        }
+    }
+
+    /// Whether the client takes it. Of weights only zero counts, which refuses: which of the others to send is ours to
+    /// choose. `*` takes everything that is not named.
+    fn is_taken(self, headers: &HeaderMap) -> bool {
+        let lists = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        let mut of_any = false;
+        for entry in lists.flat_map(|list| list.split(',')) {
+            let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
+            let taken = !is_zero(weight);
+            match name.trim() {
+                name if name.eq_ignore_ascii_case(self.name()) => return taken,
+                "*" => of_any = taken,
+                _ => {}
+            }
+        }
+        of_any
+    }
+}
+
+/// Whether a weight, `q=` and a number with at most three decimals, is zero.
+fn is_zero(weight: &str) -> bool {
+    let number = weight.trim().trim_start_matches(['q', 'Q']).trim_start().trim_start_matches('=').trim();
+    !number.is_empty() && number.bytes().all(|byte| byte == b'0' || byte == b'.')
+}
 
 /// Which explorer is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,25 +132,47 @@ async fn config(State(state): State<Arc<AppState>>) -> Response {
     ([(CACHE_CONTROL, "no-store")], Json(&state.explorer_config)).into_response()
 }
 
-async fn index(Extension(id): Extension<RequestId>) -> Response {
-    built("index.html", CHECK_AGAIN, &id)
+async fn index(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+    built("index.html", CHECK_AGAIN, &headers, &id)
 }
 
-async fn asset(Path(file): Path<String>, Extension(id): Extension<RequestId>) -> Response {
+async fn asset(Path(file): Path<String>, Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
     let is_name =
         !file.starts_with('.') && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
-    if !is_name {
+    // Copies are reached by the name of what they are a copy of.
+    let is_copy = Encoding::ALL.iter().any(|encoding| file.ends_with(encoding.suffix()));
+    if !is_name || is_copy {
         return error::nothing_here(&id);
     }
     let caching = if file == LICENCES { CHECK_AGAIN } else { FOR_EVER };
-    built(&format!("assets/{file}"), caching, &id)
+    built(&format!("assets/{file}"), caching, &headers, &id)
 }
 
-fn built(path: &str, caching: &'static str, id: &RequestId) -> Response {
-    match Built::get(path) {
-        Some(file) => page(content_type(path), FULL_POLICY, caching, file.data),
-        None => error::nothing_here(id),
+/// A built file, as small as the client takes it.
+fn built(path: &str, caching: &'static str, headers: &HeaderMap, id: &RequestId) -> Response {
+    let find = |name: &str| Built::get(name).map(|file| file.data);
+    let Some((body, encoding)) = smallest(path, headers, find) else {
+        return error::nothing_here(id);
+    };
+    let mut response = page(content_type(path), FULL_POLICY, caching, body);
+    let sent = response.headers_mut();
+    sent.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(encoding) = encoding {
+        sent.insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
+    response
+}
+
+/// The best copy of a file that there is and the client takes, with its encoding; the file itself where there is none.
+fn smallest<Body>(
+    path: &str,
+    headers: &HeaderMap,
+    find: impl Fn(&str) -> Option<Body>,
+) -> Option<(Body, Option<Encoding>)> {
+    let taken = Encoding::ALL.into_iter().filter(|encoding| encoding.is_taken(headers));
+    let mut copies =
+        taken.filter_map(|encoding| Some((find(&format!("{path}{}", encoding.suffix()))?, Some(encoding))));
+    copies.next().or_else(|| Some((find(path)?, None)))
 }
 
 fn plain(content_type: &'static str, text: &'static str) -> Response {
@@ -118,5 +195,62 @@ fn content_type(path: &str) -> &'static str {
         Some("json" | "map") => "application/json",
         Some("md" | "txt") => "text/plain; charset=utf-8",
         _ => "application/octet-stream",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn accepting(values: &[&'static str]) -> HeaderMap {
+        values.iter().map(|value| (ACCEPT_ENCODING, HeaderValue::from_static(value))).collect()
+    }
+
+    /// What is sent of a text that has both copies.
+    fn sent(values: &[&'static str]) -> String {
+        smallest("a.js", &accepting(values), |name| Some(name.to_owned())).unwrap().0
+    }
+
+    #[test]
+    fn the_smallest_copy_that_is_taken_is_sent() {
+        assert_eq!(sent(&["gzip, deflate, br, zstd"]), "a.js.br");
+        assert_eq!(sent(&["gzip", "br"]), "a.js.br");
+        assert_eq!(sent(&["deflate, GZip"]), "a.js.gz");
+        assert_eq!(sent(&["*"]), "a.js.br");
+    }
+
+    #[test]
+    fn a_client_that_takes_neither_gets_the_file_itself() {
+        assert_eq!(sent(&[]), "a.js");
+        assert_eq!(sent(&["", "identity, deflate, brotli"]), "a.js");
+    }
+
+    #[test]
+    fn weight_zero_refuses() {
+        assert_eq!(sent(&["br;q=0, gzip;q=0.5"]), "a.js.gz");
+        assert_eq!(sent(&["br ; q=0.001"]), "a.js.br");
+        assert_eq!(sent(&["*, br;q=0"]), "a.js.gz");
+        assert_eq!(sent(&["gzip;q=0.000, *;q=0"]), "a.js");
+    }
+
+    #[test]
+    fn what_has_no_copy_is_sent_as_it_is() {
+        let only = |there: &'static str| move |name: &str| (name == there).then_some(());
+        let headers = accepting(&["br, gzip"]);
+        assert_eq!(smallest("a.ttf", &headers, only("a.ttf")), Some(((), None)));
+        assert_eq!(smallest("a.js", &headers, only("a.js.gz")), Some(((), Some(Encoding::Gzip))));
+        assert_eq!(smallest("a.js", &headers, only("b.js")), None);
+    }
+
+    #[test]
+    fn every_copy_of_a_built_file_is_smaller_than_it() {
+        for name in Built::iter() {
+            let Some(original) = Encoding::ALL.iter().find_map(|encoding| name.strip_suffix(encoding.suffix())) else {
+                continue;
+            };
+            let size = |name: &str| Built::get(name).map(|file| file.data.len());
+            assert!(size(&name) < size(original), "{name}");
+            assert_ne!(content_type(original), "application/octet-stream", "{original}");
+        }
     }
 }

@@ -3,7 +3,7 @@
 /**
  * A GraphiQL fetcher: one POST per operation, same origin, the token in the Authorization header.
  *
- * `onAnswer` is told `{status, duration_ms, extensions}` of every operation but introspection. An answer that is not
+ * `onAnswer` is told `{status, duration_ms, errors, extensions}` of every operation but introspection. An answer that is not
  * JSON becomes an error that quotes its beginning, which GraphiQL shows in the answer pane.
  */
 export function createFetcher({ endpoint, demo, token, onAnswer }) {
@@ -23,14 +23,14 @@ export function createFetcher({ endpoint, demo, token, onAnswer }) {
 
     const answer = parse(text, response.status);
     if (operation.operationName !== 'IntrospectionQuery') {
-      onAnswer({ status: response.status, duration_ms, extensions: answer.extensions });
+      onAnswer({ status: response.status, duration_ms, errors: answer.errors, extensions: answer.extensions });
     }
     return answer;
   };
 }
 
 /** GraphiQL learns an operation's name a moment after its tab is chosen; until then it sends the last tab's. */
-function named({ operationName, ...operation }) {
+export function named({ operationName, ...operation }) {
   const names = operation.query.matchAll(/\b(?:query|mutation|subscription)\s+(\w+)/g);
   return [...names].some(([, name]) => name === operationName) ? { ...operation, operationName } : operation;
 }

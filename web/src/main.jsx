@@ -15,10 +15,13 @@ import './explorer.css';
 import { useGraphiQL } from '@graphiql/react';
 import { GraphiQL } from 'graphiql';
 import { useEffect, useMemo, useState } from 'react';
+import { createPortal } from 'react-dom';
 import { createRoot } from 'react-dom/client';
 import favicon from './favicon.svg';
 import { createFetcher } from './fetcher.js';
+import { MissingScopes } from './scopes.jsx';
 import { keepChoice, loadChoice, loadTab } from './session.js';
+import { Tools } from './tools.jsx';
 
 const container = document.getElementById('explorer');
 const root = createRoot(container);
@@ -32,7 +35,7 @@ try {
 }
 
 function Explorer({ config }) {
-  const { endpoint, demo, tokens, examples } = config;
+  const { endpoint, demo, tokens } = config;
   const [choice, setChoice] = useState(() => loadChoice(tokens));
   const [answer, setAnswer] = useState(null);
   const ready = tokens.find(({ name }) => name === choice.chosen);
@@ -43,8 +46,11 @@ function Explorer({ config }) {
     () => createFetcher({ endpoint, demo, token, onAnswer: setAnswer }),
     [endpoint, demo, token],
   );
-  const [tabs] = useState(() => examples.map(toTab));
+  const [examples] = useState(() => config.examples.map((example) => ({ ...example, tab: toTab(example) })));
+  const tabs = examples.map(({ tab }) => tab);
   const [startingTab] = useState(() => loadTab(tabs));
+  // The tools stand above GraphiQL and work inside it.
+  const [toolbar, setToolbar] = useState(null);
 
   function choose(change) {
     const next = { ...choice, ...change };
@@ -55,7 +61,9 @@ function Explorer({ config }) {
 
   return (
     <>
-      <TokenBar demo={demo} tokens={tokens} ready={ready} choice={choice} onChoose={choose} />
+      <TokenBar demo={demo} tokens={tokens} ready={ready} choice={choice} onChoose={choose}>
+        <div className="tools" ref={setToolbar} />
+      </TokenBar>
       <main>
         <GraphiQL
           fetcher={fetcher}
@@ -69,9 +77,11 @@ function Explorer({ config }) {
           {...startingTab}
         >
           <Readiness />
+          {toolbar && createPortal(<Tools endpoint={endpoint} token={token} examples={examples} />, toolbar)}
           <GraphiQL.Logo> </GraphiQL.Logo>
           <GraphiQL.Footer>
             <p className="status" role="status">{describe(answer, token)}</p>
+            <MissingScopes errors={answer?.errors} />
           </GraphiQL.Footer>
         </GraphiQL>
       </main>
@@ -79,7 +89,7 @@ function Explorer({ config }) {
   );
 }
 
-function TokenBar({ demo, tokens, ready, choice, onChoose }) {
+function TokenBar({ demo, tokens, ready, choice, onChoose, children }) {
   return (
     <header>
       <h1><img src={favicon} alt="" width="28" height="28" />Billing gateway {demo && <small>demo</small>}</h1>
@@ -106,6 +116,7 @@ function TokenBar({ demo, tokens, ready, choice, onChoose }) {
           />
         </label>
       )}
+      {children}
     </header>
   );
 }
