@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 pub mod log;
+pub mod verify;
 pub mod wiring;
 
 use std::net::SocketAddr;

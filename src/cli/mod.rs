@@ -12,6 +12,7 @@ mod schema;
 mod serve;
 mod tenant;
 mod token;
+mod verify;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -39,6 +40,7 @@ enum Command {
     Migrate(migrate::Args),
     Tenant(tenant::Args),
     Import(import::Args),
+    Verify(verify::Args),
     Schema(schema::Args),
     Token(token::Args),
     Config(config::Args),
@@ -67,6 +69,8 @@ enum CliError {
     UnfitName,
     #[error("there is no scope {0:?}; there are {1}")]
     UnknownScope(String, String),
+    #[error("{violations} violations in {invoices} native invoices")]
+    Violated { violations: u64, invoices: u64 },
     /// Everything there is to say has been said.
     #[error("see above")]
     Told,
@@ -97,6 +101,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Migrate(args) => block_on(migrate::run(&args, &cli.settings.with_file()?)),
         Command::Tenant(args) => block_on(tenant::run(&args, &cli.settings.with_file()?)),
         Command::Import(args) => block_on(import::run(&args, &cli.settings.with_file()?)),
+        Command::Verify(args) => block_on(verify::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
         Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
         Command::Config(args) => config::run(&args, cli.settings),

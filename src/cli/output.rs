@@ -25,6 +25,11 @@ pub(super) fn json(value: &impl Serialize) {
     }
 }
 
+/// A line about the work itself, on standard error.
+pub(super) fn note(line: impl Display) {
+    let _gone = writeln!(std::io::stderr().lock(), "{line}");
+}
+
 /// The one line that says why a command failed, on standard error.
 pub(super) fn error(text: &str) {
     let _gone = writeln!(std::io::stderr().lock(), "error: {text}");

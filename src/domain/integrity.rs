@@ -3,7 +3,7 @@
 //! Stated amounts are never corrected: they are compared with what the parts give, and each difference is an issue.
 //! A bill whose sums hold has no issue, and one without an issue has sums that hold.
 
-use entity::{DecimalText, InvoiceStatus, Minor, PaymentKind, PaymentStatus, TaxMode};
+use entity::{DecimalText, InvoiceStatus, Minor, PaymentKind, PaymentStatus, TaxMode, discount};
 
 use super::bill::{Bill, BillLine, Issue};
 use super::decimal::Decimal;
@@ -126,25 +126,16 @@ pub fn check(bill: &Bill, statement: &Statement) -> Vec<Issue> {
 }
 
 fn check_totals(bill: &Bill, statement: &Statement, issues: &mut Vec<Issue>) {
-    let row = &bill.invoice;
-    let lines = sum(bill.lines.iter().map(|line| line.row.subtotal.0.checked_sub(line.row.discount_total.0)));
-    compare(issues, code::SUBTOTAL_MISMATCH, statement, statement.subtotal.as_ref(), lines);
+    compare(issues, code::SUBTOTAL_MISMATCH, statement, statement.subtotal.as_ref(), subtotal(bill));
     if !bill.discounts.is_empty() {
-        let discounts = sum(bill.discounts.iter().map(|discount| Some(discount.amount.0)));
         let stated = statement.discount_total.as_ref();
-        compare(issues, code::DISCOUNT_TOTAL_MISMATCH, statement, stated, discounts);
+        compare(issues, code::DISCOUNT_TOTAL_MISMATCH, statement, stated, discounts(&bill.discounts));
     }
     if !bill.taxes.is_empty() {
-        let taxes = sum(bill.taxes.iter().map(|tax| Some(tax.tax_amount.0)));
         let stated = statement.tax_total.as_ref();
-        compare(issues, code::TAX_TOTAL_MISMATCH, statement, stated, taxes);
+        compare(issues, code::TAX_TOTAL_MISMATCH, statement, stated, taxes(bill));
     }
-    let tax = match row.tax_mode {
-        TaxMode::Exclusive => row.tax_total.0,
-        TaxMode::Inclusive => 0,
-    };
-    let total = sum([Some(row.subtotal.0), row.discount_total.0.checked_neg(), Some(tax)]);
-    compare(issues, code::TOTAL_MISMATCH, statement, statement.total.as_ref(), total);
+    compare(issues, code::TOTAL_MISMATCH, statement, statement.total.as_ref(), total(&bill.invoice));
 }
 
 fn check_settlement(bill: &Bill, statement: &Statement, issues: &mut Vec<Issue>) {
@@ -188,13 +179,38 @@ fn compare(
     }
 }
 
-fn sum(amounts: impl IntoIterator<Item = Option<i64>>) -> Option<Minor> {
+/// The sum; none when an amount is missing or it does not fit.
+pub(super) fn sum(amounts: impl IntoIterator<Item = Option<i64>>) -> Option<Minor> {
     let total = amounts.into_iter().try_fold(0_i64, |total, amount| total.checked_add(amount?));
     total.map(Minor)
 }
 
+/// The lines less their own discounts.
+pub(super) fn subtotal(bill: &Bill) -> Option<Minor> {
+    sum(bill.lines.iter().map(|line| line.row.subtotal.0.checked_sub(line.row.discount_total.0)))
+}
+
+/// The sum of discounts.
+pub(super) fn discounts(rows: &[discount::Model]) -> Option<Minor> {
+    sum(rows.iter().map(|discount| Some(discount.amount.0)))
+}
+
+/// The sum of the taxes.
+pub(super) fn taxes(bill: &Bill) -> Option<Minor> {
+    sum(bill.taxes.iter().map(|tax| Some(tax.tax_amount.0)))
+}
+
+/// Subtotal less discounts, plus the tax where prices do not contain it.
+pub(super) fn total(row: &entity::invoice::Model) -> Option<Minor> {
+    let tax = match row.tax_mode {
+        TaxMode::Exclusive => row.tax_total.0,
+        TaxMode::Inclusive => 0,
+    };
+    sum([Some(row.subtotal.0), row.discount_total.0.checked_neg(), Some(tax)])
+}
+
 /// Total less credits, plus what the account's balance adds (less than zero when it pays), never negative.
-fn amount_due(row: &entity::invoice::Model) -> Option<Minor> {
+pub(super) fn amount_due(row: &entity::invoice::Model) -> Option<Minor> {
     let balance = row.balance_applied.unwrap_or_default().0;
     let due = sum([Some(row.total.0), row.applied_credits.0.checked_neg(), Some(balance)])?;
     Some(due.max(Minor(0)))
@@ -211,14 +227,14 @@ pub fn amount_paid(bill: &Bill) -> Option<Minor> {
 }
 
 /// Subtotal less discount, plus the tax where the amount contains it.
-fn line_amount(line: &BillLine) -> Option<Minor> {
+pub(super) fn line_amount(line: &BillLine) -> Option<Minor> {
     let row = &line.row;
     let tax = row.tax_total.filter(|_| row.amount_includes_tax).unwrap_or_default();
     sum([Some(row.subtotal.0), row.discount_total.0.checked_neg(), Some(tax.0)])
 }
 
 /// Quantity times unit price plus setup fee; none when the unit price is unknown or the product does not fit.
-fn rated(line: &BillLine, digits: u32) -> Option<Minor> {
+pub(super) fn rated(line: &BillLine, digits: u32) -> Option<Minor> {
     let row = &line.row;
     let product = rate(&row.quantity, row.unit_price.as_ref()?, digits)?;
     sum([Some(product.0), Some(row.setup_fee.unwrap_or_default().0)])
@@ -234,7 +250,7 @@ pub fn rate(quantity: &DecimalText, unit_price: &DecimalText, digits: u32) -> Op
 
 #[cfg(test)]
 mod tests {
-    use entity::{CurrencyCode, discount, line_item, payment, tax};
+    use entity::{CurrencyCode, line_item, payment, tax};
 
     use super::super::bill::BillPayment;
     use super::*;

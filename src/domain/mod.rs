@@ -1,5 +1,6 @@
 //! Pure rules: money, ids, the clock, what an invoice's numbers mean, who asks. No I/O.
 
+pub mod audit;
 pub mod bill;
 pub mod clock;
 pub mod decimal;

@@ -223,6 +223,30 @@ pub async fn by_numbers(
     Ok(rows.into_iter().filter_map(|row| Some((row.number.clone()?, row))).collect())
 }
 
+/// How many issued invoices of one source system have each number.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn count_by_numbers(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    system: SourceSystem,
+    numbers: &[String],
+) -> Result<HashMap<String, i64>, StoreError> {
+    let counts = existing(tenant, db)?
+        .filter(Column::SourceSystem.eq(system))
+        .filter(any_of(db.get_database_backend(), Column::Number, numbers.to_vec())?)
+        .filter(Expr::cust("status <> 'DRAFT'"))
+        .select_only()
+        .column(Column::Number)
+        .expr_as(Expr::col(Column::Id).count(), "count")
+        .group_by(Column::Number)
+        .into_tuple::<(String, i64)>()
+        .all(db)
+        .await?;
+    Ok(counts.into_iter().collect())
+}
+
 /// Invoices of one source system by the id they have there.
 ///
 /// # Errors

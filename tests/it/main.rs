@@ -26,3 +26,4 @@ mod schema;
 mod sdl;
 mod support;
 mod tenancy;
+mod verify;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use billing_gateway::app::config::Settings;
 use billing_gateway::cli;
+use billing_gateway::domain::audit::RULES;
 use billing_gateway::domain::viewer::Scope;
 use billing_gateway::gate::Limits;
 use billing_gateway::graphql::access::{NODES, TABLE};
@@ -191,6 +192,13 @@ fn every_limit_of_the_gate_has_its_number_in_their_order() {
     let rows = table(section("Limits"), "| in one document | at most | code |");
     let told: Vec<String> = rows.iter().map(|row| row[1].replace(',', "")).collect();
     assert_eq!(told, held);
+}
+
+#[test]
+fn every_rule_of_verify_is_told_in_its_words() {
+    let rows = table(section("Verify a store"), "| rule | what holds |");
+    let told: Vec<_> = rows.iter().map(|row| (row[0].trim_matches('`'), row[1])).collect();
+    assert_eq!(told, RULES.map(|rule| (rule.name, rule.says)));
 }
 
 #[test]
