@@ -91,7 +91,8 @@ fn defect(what: &str) -> Error {
     coded(INTERNAL, "INTERNAL")
 }
 
-const INTERNAL: &str = "Something failed on our side.";
+/// What a client hears of a defect. The request id finds the rest in the log.
+pub(crate) const INTERNAL: &str = "Something failed on our side.";
 
 fn coded(message: &str, code: &'static str) -> Error {
     Error::new(message).extend_with(|_, extensions| extensions.set("code", code))

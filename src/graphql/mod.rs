@@ -36,6 +36,7 @@ mod viewer;
 use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions};
 
 pub use context::RequestContext;
+pub(crate) use error::INTERNAL;
 pub use query::Query;
 
 /// The schema, ready to execute.

@@ -11,9 +11,10 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, VARY};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
-use super::error::{INTERNAL, retry_after};
+use super::error::retry_after;
 use super::media::Media;
 use super::request_id::RequestId;
+use crate::graphql::INTERNAL;
 
 /// Errors of one answer; the rest are counted.
 const ERRORS_MAX: usize = 100;

@@ -16,9 +16,7 @@ use super::params::ParamsError;
 use super::request_id::RequestId;
 use super::variables::VariableError;
 use crate::gate::GateError;
-
-/// What a client hears of a defect. The request id finds the rest in the log.
-pub(super) const INTERNAL: &str = "Something failed on our side.";
+use crate::graphql::INTERNAL;
 
 /// When to try again after an answer that there is nothing to answer with, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
