@@ -9,7 +9,10 @@ pub mod wiring;
 use std::net::SocketAddr;
 
 use crate::actions::import_document::ImportError;
+use entity::TenantId;
+
 use crate::auth::{AuthConfigError, SignError};
+use crate::demo::Plan;
 use crate::store::StoreError;
 
 /// Why the program cannot start, or had to stop.
@@ -54,6 +57,17 @@ pub enum AppError {
     /// The demo world is not complete in the code.
     #[error("the demo cannot be loaded: {0}")]
     Demo(String),
+    /// The store holds another demo than the one asked for, and cannot grow to it.
+    #[error("the store holds the demo {held}, asked for is {asked}; --reset takes all of it away first")]
+    OtherDemo {
+        /// What it holds.
+        held: Plan,
+        /// What was asked for.
+        asked: Plan,
+    },
+    /// The store holds more than a demo, which a reset would take away.
+    #[error("the store has {0}, no company of the demo; only a store that holds nothing else can be reset")]
+    NotOnlyDemo(TenantId),
     /// A document of the demo does not import.
     #[error("the demo's document {name} cannot be imported")]
     DemoDocument {

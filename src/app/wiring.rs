@@ -12,16 +12,17 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::AppError;
 use super::config::{Config, StoreConfig, TokenConfig};
-use super::demo::{self, Demo, DemoToken};
+use super::demo::{self, Demo, DemoToken, Filled, Other};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::auth::JwtKeys;
+use crate::demo::Plan;
 use crate::domain::clock::Clock;
 use crate::gate::Limits;
 use crate::graphql;
 use crate::http::{self, AppState, ExplorerMode};
 use crate::links::Links;
 use crate::store::tenant::System;
-use crate::store::{self, MigrationState, Store};
+use crate::store::{self, Dump, MigrationState, Store};
 
 /// Where GraphQL is asked.
 const GRAPHQL_PATH: &str = "/graphql";
@@ -130,20 +131,27 @@ pub async fn tenants(config: &StoreConfig) -> Result<Vec<tenant::Model>, AppErro
 ///
 /// # Errors
 /// [`AppError`] when the server cannot start.
-pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Option<&Demo>)) -> Result<(), AppError> {
+pub async fn serve(
+    config: &Config,
+    demo: Option<DemoOptions>,
+    announce: impl FnOnce(&Ready, Option<&Demo>),
+) -> Result<(), AppError> {
     let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    if demo {
+    if let Some(options) = demo {
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "The demo hands its tokens to everyone who can reach this address");
         }
-        migrate_up(&config.store).await?;
+        prepare_demo(&config.store, options.reset).await?;
     }
     let store = open(&config.store).await?;
     let keys = keys(&config.tokens)?;
     let hosts = config.store.link_hosts();
-    let demo = if demo { Some(demo::load(&store, &keys, &hosts).await?) } else { None };
+    let demo = match demo {
+        Some(options) => Some(demo::load(&store, &keys, &hosts, &options.plan).await?),
+        None => None,
+    };
     let ready = ready(config, &format!("http://{address}"), demo.as_ref());
     let state = Arc::new(state(config, store.clone(), keys, demo.as_ref()));
     let signal = stop_signal().map_err(AppError::Serve)?;
@@ -159,6 +167,52 @@ pub async fn serve(config: &Config, demo: bool, announce: impl FnOnce(&Ready, Op
     close(store).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// What demo a server shows.
+#[derive(Clone, Copy, Debug)]
+pub struct DemoOptions {
+    /// What its store is filled with, where it holds no other demo.
+    pub plan: Plan,
+    /// Whether everything the store holds is taken away first.
+    pub reset: bool,
+}
+
+/// Fills a database with a demo, and gives what it holds then.
+///
+/// # Errors
+/// [`AppError::OtherDemo`] when it holds another demo and is not reset, [`AppError::NotOnlyDemo`] when a reset would
+/// take away more than a demo; those of the store.
+pub async fn generate_demo(
+    config: &StoreConfig,
+    plan: &Plan,
+    reset: bool,
+    tell: impl FnMut(Filled),
+) -> Result<Dump, AppError> {
+    prepare_demo(config, reset).await?;
+    let store = open(config).await?;
+    demo::fill(&store, plan, Other::Refuse, tell).await?;
+    demo::import_documents(&store, &config.link_hosts(), plan.now).await?;
+    let dump = store::dump(&System::operator(), &store.reader(&Arc::default())).await?;
+    store.close().await?;
+    Ok(dump)
+}
+
+/// Brings the schema up; to start anew, it is taken down first with everything in it, unless that is more than a demo.
+async fn prepare_demo(config: &StoreConfig, reset: bool) -> Result<(), AppError> {
+    migrate_up(config).await?;
+    if !reset {
+        return Ok(());
+    }
+    let store = open(config).await?;
+    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    let steps = store.migrations().await?.len();
+    store.close().await?;
+    if let Some(foreign) = tenants.into_iter().find(|tenant| !Plan::has_company(&tenant.id)) {
+        return Err(AppError::NotOnlyDemo(foreign.id));
+    }
+    migrate_down(config, u32::try_from(steps).unwrap_or(u32::MAX)).await?;
+    migrate_up(config).await
 }
 
 /// The keys that tokens are signed and verified with, on the real time.

@@ -5,9 +5,11 @@
 //! which a test runs.
 
 mod config;
+mod demo;
 mod import;
 mod migrate;
 mod output;
+mod progress;
 mod schema;
 mod serve;
 mod tenant;
@@ -41,6 +43,7 @@ enum Command {
     Tenant(tenant::Args),
     Import(import::Args),
     Verify(verify::Args),
+    Demo(demo::Args),
     Schema(schema::Args),
     Token(token::Args),
     Config(config::Args),
@@ -102,6 +105,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Tenant(args) => block_on(tenant::run(&args, &cli.settings.with_file()?)),
         Command::Import(args) => block_on(import::run(&args, &cli.settings.with_file()?)),
         Command::Verify(args) => block_on(verify::run(&args, &cli.settings.with_file()?)),
+        Command::Demo(args) => block_on(demo::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
         Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
         Command::Config(args) => config::run(&args, cli.settings),

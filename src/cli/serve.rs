@@ -6,7 +6,8 @@ use super::{CliError, output};
 use crate::app::config::Settings;
 use crate::app::demo::Demo;
 use crate::app::log;
-use crate::app::wiring::{self, Ready};
+use crate::app::wiring::{self, DemoOptions, Ready};
+use crate::demo::Plan;
 
 /// The invoice that the ready-made command line asks for.
 const SHOWN_INVOICE: &str = "overage-week";
@@ -18,6 +19,12 @@ pub(super) struct Args {
     /// Migrate the database, fill it with demo data once, and make tokens for it
     #[arg(long)]
     demo: bool,
+    /// How much demo data: tiny (8 customers), small (100), medium (2,000), large (20,000), or a number of customers
+    #[arg(long, default_value = "small", value_parser = super::demo::size, requires = "demo")]
+    demo_size: u32,
+    /// Take away everything the demo's database holds, and start anew
+    #[arg(long, requires = "demo")]
+    reset: bool,
     /// When ready, print one line of JSON and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -36,7 +43,8 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             output::line(for_people(ready, demo));
         }
     };
-    Ok(wiring::serve(&config, args.demo, announce).await?)
+    let demo = args.demo.then(|| DemoOptions { plan: Plan::of(args.demo_size), reset: args.reset });
+    Ok(wiring::serve(&config, demo, announce).await?)
 }
 
 /// Tokens first: what is needed most stands last, where the eye is.

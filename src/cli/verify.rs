@@ -1,8 +1,8 @@
 //! `verify`: checks the whole store and prints what does not hold, as it is found.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 
+use super::progress::Progress as Bar;
 use super::{CliError, output};
 use crate::app::config::Settings;
 use crate::app::verify::{Progress, Verified, Violation, verify};
@@ -39,9 +39,9 @@ struct Report {
 
 pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
     let store = wiring::open(&settings.store()?).await?;
-    let mut shown = Shown { bar: bar(), plain_at: INVOICES_PER_LINE, json: args.json, listed: Vec::new() };
+    let mut shown = Shown { bar: Bar::of("invoices", INVOICES_PER_LINE), json: args.json, listed: Vec::new() };
     let verified = verify(&store, |progress| shown.tell(progress)).await;
-    shown.bar.finish_and_clear();
+    shown.bar.finish();
     store.close().await.map_err(AppError::from)?;
     let verified = verified?;
     let Verified { tenants, invoices, violations } = verified;
@@ -55,9 +55,7 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
 
 /// What is seen of the check while it runs.
 struct Shown {
-    bar: ProgressBar,
-    /// How many were checked when the next plain line is due.
-    plain_at: u64,
+    bar: Bar,
     json: bool,
     listed: Vec<Violation>,
 }
@@ -71,25 +69,10 @@ impl Shown {
                     self.listed.push(violation.clone());
                 }
             }
-            Progress::Violated(violation) => self.bar.suspend(|| print(violation)),
-            Progress::Checked(invoices) => self.advance(invoices),
+            Progress::Violated(violation) => self.bar.aside(|| print(violation)),
+            Progress::Checked(invoices) => self.bar.advance(invoices),
         }
     }
-
-    fn advance(&mut self, invoices: u64) {
-        self.bar.inc(invoices);
-        let checked = self.bar.position();
-        if self.bar.is_hidden() && checked >= self.plain_at {
-            output::note(format_args!("{checked} of {} invoices", self.bar.length().unwrap_or_default()));
-            self.plain_at = checked.saturating_add(INVOICES_PER_LINE);
-        }
-    }
-}
-
-fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} invoices, {eta} left");
-    ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr())
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn print(violation: &Violation) {

@@ -35,6 +35,9 @@ pub(super) const MI300X: Item = gpu("mi300x", "Instinct MI300X, 192 GB", 310);
 pub(super) const H200: Item = gpu("h200", "H200, 141 GB", 390);
 pub(super) const B200: Item = gpu("b200", "B200, 192 GB", 560);
 
+/// Every family of GPUs, the cheapest first.
+pub(super) const FAMILIES: [Item; 8] = [RTX_3090, RTX_4090, L40S, A100, H100, MI300X, H200, B200];
+
 pub(super) const VOLUME: Item =
     Item { key: "nvme-volume", title: "NVMe volume", dollars: 137, scale: 6, unit: "gib-hour" };
 pub(super) const EGRESS: Item =
@@ -47,9 +50,7 @@ pub(super) const RESERVED: Item =
 impl Item {
     /// Major units per unit sold, with as many digits as the rate brings.
     pub(super) fn unit_price(&self, currency: &CurrencyCode) -> Decimal {
-        let (rate, scale) = rate(currency);
-        let dollars = decimal(self.dollars, self.scale);
-        dollars.times(decimal(rate, scale)).unwrap_or(dollars)
+        in_currency(self.dollars, self.scale, currency)
     }
 
     /// The product row, without keys.
@@ -86,6 +87,13 @@ impl Item {
     fn interval(&self) -> Option<Json> {
         (self.unit == "gpu-month").then(|| serde_json::json!({ "unit": "month", "count": 1 }))
     }
+}
+
+/// US dollars, as digits and how many of them stand behind the point, in another currency.
+pub(super) fn in_currency(dollars: i64, scale: u32, currency: &CurrencyCode) -> Decimal {
+    let dollars = decimal(dollars, scale);
+    let (rate, scale) = rate(currency);
+    dollars.times(decimal(rate, scale)).unwrap_or(dollars)
 }
 
 /// What a dollar costs in the price lists: digits, and how many of them stand behind the point.

@@ -6,8 +6,8 @@
 use chrono::TimeDelta;
 use entity::{
     BillingReason, CollectionMethod, EventSource, Instant, InvoiceId, InvoiceStatus, InvoiceType, Json, LineItemKind,
-    Minor, OriginKind, customer, customer_snapshot, discount, invoice, invoice_change, invoice_event, payment_method,
-    rental, subscription, tax, upstream_invoice,
+    Minor, OriginKind, SourceSystem, customer, customer_snapshot, discount, invoice, invoice_change, invoice_event,
+    payment_method, rental, subscription, tax, upstream_invoice,
 };
 use serde_json::json;
 
@@ -15,13 +15,13 @@ use super::{
     DemoInvoice,
     calendar::after,
     line::{LineDraft, decimal, percent_of},
-    people::Person,
+    person::Person,
 };
 use crate::domain::{
-    bill::{Bill, BillKeys},
+    bill::{self, Bill, BillKeys},
     decimal::Decimal,
     ids,
-    money::exponent,
+    money::{Money, exponent},
 };
 
 /// An invoice in the making, with the history it has so far.
@@ -69,6 +69,18 @@ impl<'a> Draft<'a> {
         };
         draft.enter(InvoiceStatus::Draft, created_at, "created", Actor::System);
         draft
+    }
+
+    /// A top-up that the card refused, now to be paid by hand within a week.
+    pub(super) fn topup(who: &'a Person, name: &str, created_at: Instant, amount: Minor) -> Self {
+        let money = Money::new(amount, &who.currency());
+        let text = match money.currency.0.as_str() {
+            "USD" => format!("${}", money.amount()),
+            _ => money.formatted(),
+        };
+        let description = format!("Auto-topup of {text} (card declined)");
+        let line = LineDraft::flat(LineItemKind::TopUp, &description, amount.0);
+        Self::new(who, name, BillingReason::TopupFailed, created_at).due_in(7).line(line)
     }
 
     /// From here on the customer's second means of payment is used.
@@ -149,6 +161,12 @@ impl<'a> Draft<'a> {
             ..Default::default()
         });
         self
+    }
+
+    /// Credits that pay so many percent of the lines.
+    pub(super) fn credited(self, percent: i64) -> Self {
+        let credits = percent_of(self.net_amount(), Decimal::from_integer(percent));
+        self.with(|invoice| invoice.applied_credits = credits)
     }
 
     /// The taxes that are levied on the customer's invoices.
@@ -386,6 +404,31 @@ fn origin(reason: BillingReason) -> OriginKind {
         BillingReason::Overage => OriginKind::Rental,
         BillingReason::SubscriptionCreate | BillingReason::SubscriptionCycle => OriginKind::Subscription,
         _ => OriginKind::None,
+    }
+}
+
+/// A subscription to reserved capacity, by the month.
+pub(super) fn reserved_plan(
+    owner: &Person,
+    external_id: &str,
+    name: &str,
+    since: Instant,
+    [start, end]: [Instant; 2],
+) -> subscription::Model {
+    let tenant = &owner.row.tenant_id;
+    subscription::Model {
+        tenant_id: tenant.clone(),
+        id: bill::imported(tenant, SourceSystem::Native, external_id),
+        customer_id: owner.row.id.clone(),
+        source_system: SourceSystem::Native,
+        external_id: Some(external_id.to_owned()),
+        status: Some("active".to_owned()),
+        plan_name: Some(name.to_owned()),
+        metadata: json!({ "plan": "reserved-h100", "term": "12 months" }),
+        current_period_start: Some(start),
+        current_period_end: Some(end),
+        created_at: since,
+        updated_at: after(start, TimeDelta::seconds(5)),
     }
 }
 

@@ -1,48 +1,88 @@
-//! The demo world: two companies, their customers, rentals and bills, the same in every store and on every day.
+//! The demo world: companies, their customers, rentals and bills, the same in every store and on every day.
 //!
-//! A pure function: no clock, no randomness, no I/O. Amounts, states and histories are derived by `draft`, so that
-//! every bill keeps the rules of the domain; the tests hold all of them to it.
+//! A pure function: no clock, no randomness of the machine, no I/O. Two parts make it: the cast, written by hand, with
+//! the invoices that everything else refers to by name; and a population that is simulated, customer by customer.
+//! Amounts, states and histories are derived by `draft`, so that every bill keeps the rules of the domain; the tests
+//! hold all of them to it.
 
-mod background;
 mod calendar;
+mod cast;
 mod catalogue;
-mod characters;
 mod draft;
 mod line;
-mod overage;
-mod people;
-mod principals;
-mod recipes;
-mod rentals;
+mod machine;
+mod person;
+mod population;
 mod settle;
-mod specials;
-mod subscriptions;
 #[cfg(test)]
 mod tests;
+mod usage;
 
-use std::collections::BTreeMap;
+use std::fmt;
 
-use chrono::Datelike;
-use entity::{Instant, InvoiceStatus, TenantId, customer, invoice_event, payment_method, rental, subscription, tenant};
+use entity::{Instant, TenantId, customer, invoice_event, payment_method, rental, subscription, tenant};
 
-pub use self::principals::{ImportTarget, Principal, import_targets, principals};
-use self::{
-    people::{GRIDLIGHT, NORTHFOLD, Person},
-    recipes::Cast,
-};
+pub use self::cast::{ImportTarget, Principal, import_targets, principals};
 use crate::domain::bill::Bill;
 
-/// The integer ids of native invoices start here, above those of imported ones.
-const LEGACY_NUMBER_FIRST: i64 = 1_000_000_000;
-
-/// Everything the demo store holds, but the five documents that are imported into it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct World {
-    /// The instant the world stands at: the billing clock of a demo server starts here.
+/// What a demo store is filled with. The same plan gives the same rows in every store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// What chance starts from.
+    pub seed: u64,
+    /// How many customers are simulated beside the cast.
+    pub customers: u32,
+    /// How many companies share the store: 2 to [`Plan::TENANTS_MAX`].
+    pub tenants: u32,
+    /// The instant the simulation runs to, not before the cast's. The billing clock of a demo server starts here.
     pub now: Instant,
-    /// The companies.
-    pub tenants: Vec<tenant::Model>,
-    /// Their customers, parents before their subsidiaries.
+}
+
+impl Plan {
+    /// Names for numbers of customers.
+    pub const SIZES: [(&'static str, u32); 4] = [("tiny", 8), ("small", 100), ("medium", 2_000), ("large", 20_000)];
+
+    /// The most customers that can be simulated.
+    pub const CUSTOMERS_MAX: u32 = 100_000;
+
+    /// The most companies there are names for.
+    pub const TENANTS_MAX: u32 = 10;
+
+    /// The plan of so many customers that everyone starts with.
+    pub fn of(customers: u32) -> Self {
+        Self { seed: 42, customers, tenants: 2, now: calendar::now() }
+    }
+
+    /// The companies, the demo's own first.
+    pub fn companies(&self) -> Vec<tenant::Model> {
+        let count = usize::try_from(self.tenants).unwrap_or_default();
+        person::SHOPS.iter().take(count).map(person::Shop::row).collect()
+    }
+
+    /// Whether a tenant is one of the companies that demos have.
+    pub fn has_company(tenant: &TenantId) -> bool {
+        person::SHOPS.iter().any(|shop| shop.id() == *tenant)
+    }
+
+    /// What is simulated of the customer with this number, from 0: independent of all others, so that a large demo
+    /// begins with the customers of a small one.
+    pub fn customer(&self, number: u32) -> Books {
+        population::books(self, number)
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { seed, customers, tenants, now } = self;
+        let now = calendar::text(*now);
+        write!(f, "(seed {seed}, {customers} customers, {tenants} tenants, until {now})")
+    }
+}
+
+/// Customers with everything that is theirs.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Books {
+    /// Customers, parents before their subsidiaries.
     pub customers: Vec<customer::Model>,
     /// Stored means of payment; a bill carries the rows of those that its payments used.
     pub payment_methods: Vec<payment_method::Model>,
@@ -65,57 +105,23 @@ pub struct DemoInvoice {
     pub events: Vec<invoice_event::Model>,
 }
 
-/// The demo world.
-pub fn world() -> World {
-    let people = people::people();
-    let fleet = rentals::fleet(&people);
-    let plans = subscriptions::plans(&people);
-    let cast = Cast { people: &people, fleet: &fleet, plans: &plans };
-    let mut invoices = characters::characters(cast);
-    invoices.extend(specials::specials(cast));
-    invoices.extend(background::background(cast));
-    number(&mut invoices);
-    World {
-        now: calendar::now(),
-        tenants: vec![GRIDLIGHT.row(), NORTHFOLD.row()],
-        customers: people.all().map(|person| person.row.clone()).to_vec(),
-        payment_methods: people.all().into_iter().flat_map(methods).collect(),
-        subscriptions: vec![plans.reserved, plans.hosting],
-        rentals: fleet.all(),
-        invoices,
-    }
+/// The instant at which the cast stands, before which no plan ends.
+pub fn cast_now() -> Instant {
+    calendar::now()
 }
 
-fn methods(person: &Person) -> impl Iterator<Item = payment_method::Model> {
-    std::iter::once(person.method.clone()).chain(person.spare.clone())
+/// The cast: everything that is written by hand.
+pub fn cast() -> Books {
+    cast::books()
 }
 
-/// Puts invoices in the order they were made and gives them their numbers: an integer for each, and for issued ones
-/// a text that counts from 1 every year, in the order of issue.
-fn number(invoices: &mut [DemoInvoice]) {
-    let made = |entry: &DemoInvoice| (entry.bill.invoice.created_at, entry.bill.invoice.id.clone());
-    invoices.sort_by_key(made);
-    let mut legacy: BTreeMap<TenantId, i64> = BTreeMap::new();
-    for DemoInvoice { bill, .. } in invoices.iter_mut() {
-        let next = legacy.entry(bill.invoice.tenant_id.clone()).or_insert(LEGACY_NUMBER_FIRST);
-        bill.invoice.legacy_number = Some(*next);
-        *next += 1;
+impl Books {
+    /// Adds what is another's.
+    pub fn extend(&mut self, other: Self) {
+        self.customers.extend(other.customers);
+        self.payment_methods.extend(other.payment_methods);
+        self.subscriptions.extend(other.subscriptions);
+        self.rentals.extend(other.rentals);
+        self.invoices.extend(other.invoices);
     }
-    let mut issued: Vec<_> = invoices.iter_mut().map(|entry| &mut entry.bill.invoice).collect();
-    issued.retain(|invoice| invoice.status != InvoiceStatus::Draft);
-    issued.sort_by_key(|invoice| (invoice.finalized_at, invoice.id.clone()));
-    let mut counters: BTreeMap<(&str, i32), u32> = BTreeMap::new();
-    for invoice in issued {
-        let prefix = prefix(&invoice.tenant_id);
-        let year = invoice.issue_date.year();
-        let count = counters.entry((prefix, year)).or_default();
-        *count += 1;
-        invoice.number = Some(format!("{prefix}-{year}-{count:04}"));
-    }
-}
-
-fn prefix(tenant: &TenantId) -> &'static str {
-    let shops = [GRIDLIGHT, NORTHFOLD];
-    let owner = shops.into_iter().find(|shop| shop.id() == *tenant);
-    owner.unwrap_or(GRIDLIGHT).prefix
 }

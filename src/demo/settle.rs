@@ -103,6 +103,18 @@ impl Draft<'_> {
         self
     }
 
+    /// Minor units that remain to be paid.
+    pub(super) fn remaining(&self) -> i64 {
+        amount_remaining(&self.bill.invoice).0
+    }
+
+    /// The place of the first payment that succeeded.
+    pub(super) fn first_success(&self) -> Option<usize> {
+        let succeeded =
+            |row: &payment::Model| row.kind == PaymentKind::Payment && row.status == PaymentStatus::Succeeded;
+        self.bill.payments.iter().position(|payment| succeeded(&payment.row))
+    }
+
     /// The last payment that succeeded.
     pub(super) fn last_success(&mut self) -> Option<&mut BillPayment> {
         let rows = self.bill.payments.iter_mut().rev();

@@ -5,6 +5,7 @@
 //! knows GraphQL or HTTP.
 
 mod count;
+mod dump;
 mod engine;
 mod error;
 mod migrate;
@@ -34,6 +35,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
 
+pub use dump::{Dump, dump};
 pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
 pub use error::StoreError;
 pub use migrate::{MigrationState, down as migrate_down, status as migration_status, up as migrate_up};

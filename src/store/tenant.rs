@@ -1,9 +1,10 @@
 //! Tenants. Source of truth: table `tenants`. A caller sees only the own one; the operator sees all.
 
-use entity::{TenantId, tenant, tenant::Column};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryOrder};
+use entity::{Json, TenantId, tenant, tenant::Column};
+use sea_orm::sea_query::Expr;
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect};
 
-use super::StoreError;
+use super::{StoreError, Tx};
 use crate::domain::viewer::Tenant;
 
 /// The right of whoever runs the gateway to see every tenant. Only `app` makes one.
@@ -31,4 +32,22 @@ pub async fn all(_system: &System, db: &impl ConnectionTrait) -> Result<Vec<tena
 /// Those of [`StoreError`].
 pub async fn find(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Option<tenant::Model>, StoreError> {
     Ok(tenant::Entity::find_by_id(TenantId(tenant.id().0.clone())).one(db).await?)
+}
+
+/// A tenant, which nobody else changes before the transaction ends.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn lock(_system: &System, tx: &Tx, id: &TenantId) -> Result<Option<tenant::Model>, StoreError> {
+    Ok(tenant::Entity::find_by_id(id.clone()).lock_exclusive().one(tx).await?)
+}
+
+/// Writes a tenant's settings over those there are.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn save_settings(_system: &System, tx: &Tx, id: &TenantId, settings: Json) -> Result<(), StoreError> {
+    let update = tenant::Entity::update_many().col_expr(Column::Settings, Expr::value(settings));
+    update.filter(Column::Id.eq(id.clone())).exec(tx).await?;
+    Ok(())
 }

@@ -41,7 +41,17 @@ async fn the_deepest_document_that_is_admitted_does_not_end_the_process() {
     let folder = tempfile::tempdir().unwrap();
     let database = format!("sqlite://{}", folder.path().join("demo.db").display());
     let mut server = Command::new(env!("CARGO_BIN_EXE_billing-gateway"))
-        .args(["serve", "--demo", "--json", "--listen", "127.0.0.1:0", "--database-url", &database])
+        .args([
+            "serve",
+            "--demo",
+            "--demo-size",
+            "tiny",
+            "--json",
+            "--listen",
+            "127.0.0.1:0",
+            "--database-url",
+            &database,
+        ])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()

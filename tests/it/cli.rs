@@ -86,7 +86,7 @@ fn workplace() -> TempDir {
     }
     std::fs::write(folder.path().join("schema.graphql"), graphql::sdl()).unwrap();
     let mut demo = program(folder.path());
-    demo.args(["serve", "--demo", "--json", "--listen", "127.0.0.1:0"]);
+    demo.args(["serve", "--demo", "--demo-size", "tiny", "--json", "--listen", "127.0.0.1:0"]);
     let mut demo = Running::start(demo);
     demo.line(|line| line.starts_with('{'));
     demo.stop();
@@ -118,7 +118,17 @@ fn every_example_in_the_help_runs() {
 
 fn demo(folder: &Path, database: &str) -> (Running, Value) {
     let mut command = program(folder);
-    command.args(["serve", "--demo", "--listen", "127.0.0.1:0", "--json", "--database-url", database]);
+    command.args([
+        "serve",
+        "--demo",
+        "--demo-size",
+        "tiny",
+        "--listen",
+        "127.0.0.1:0",
+        "--json",
+        "--database-url",
+        database,
+    ]);
     let mut running = Running::start(command);
     let line = running.line(|_first| true);
     (running, serde_json::from_str(&line).expect("the first line is JSON"))
@@ -168,6 +178,38 @@ fn a_demo_that_starts_again_keeps_its_data() {
     }
     assert_ne!(first["tokens"], second["tokens"], "the secret is made anew");
     assert_eq!(import()[0]["invoiceId"], first["imported"]["paypercut"]);
+}
+
+#[test]
+fn a_demo_of_another_size_grows_and_a_reset_begins_anew() {
+    let folder = folder();
+    let start = |arguments: &[&str]| {
+        let mut command = program(folder.path());
+        command.args(["serve", "--demo", "--json", "--listen", "127.0.0.1:0", "--database-url", "sqlite://demo.db"]);
+        command.args(arguments);
+        let mut running = Running::start(command);
+        running.line(|line| line.starts_with('{'));
+        running.stop();
+        customers(folder.path())
+    };
+    let tiny = start(&["--demo-size", "tiny"]);
+    let grown = start(&["--demo-size", "21"]);
+    assert_eq!(grown, tiny + 13);
+    // A smaller one is there already.
+    assert_eq!(start(&["--demo-size", "tiny"]), grown);
+    assert_eq!(start(&["--demo-size", "tiny", "--reset"]), tiny);
+    let mut without_demo = program(folder.path());
+    without_demo.args(["serve", "--reset"]);
+    assert_eq!(run(without_demo).code, Some(2));
+}
+
+/// How many customers the demo in a folder has.
+fn customers(folder: &Path) -> u64 {
+    let mut generate = program(folder);
+    generate.args(["demo", "generate", "--size", "0", "--json", "--database-url", "sqlite://demo.db"]);
+    let said = run(generate);
+    let held = said.err.split("(seed 42, ").nth(1).and_then(|rest| rest.split(' ').next());
+    held.unwrap_or_else(|| panic!("{said:?}")).parse().unwrap()
 }
 
 /// The tenant that a token names.
@@ -239,7 +281,7 @@ fn an_address_that_is_taken_is_one_clear_line() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let mut serve = program(folder.path());
-    serve.args(["serve", "--demo", "--listen", &address]);
+    serve.args(["serve", "--demo", "--demo-size", "tiny", "--listen", &address]);
     let line = run(serve).failure();
     assert!(line.contains(&address) && line.contains("--listen"), "{line}");
     assert!(!folder.path().join("billing-demo.db").exists(), "nothing was begun");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use billing_gateway::app::demo::{self, Demo};
 use billing_gateway::auth::JwtKeys;
-use billing_gateway::demo::principals;
+use billing_gateway::demo::{Plan, principals};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::store::StatementStats;
@@ -28,7 +28,7 @@ const DEPTH: usize = 3;
 async fn load(gateway: &Gateway) -> Demo {
     let secret = SecretString::from(SECRET);
     let keys = JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap();
-    demo::load(&gateway.store, &keys, &LinkHosts::default()).await.unwrap()
+    demo::load(&gateway.store, &keys, &LinkHosts::default(), &Plan::of(8)).await.unwrap()
 }
 
 /// The two companies of the demo.

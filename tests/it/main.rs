@@ -16,6 +16,7 @@ mod demo;
 mod document_paths;
 mod documents;
 mod gate;
+mod generate;
 mod http;
 mod import;
 mod lists;

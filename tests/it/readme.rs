@@ -321,7 +321,7 @@ fn every_command_of_the_program_runs() {
         std::os::unix::fs::symlink(Path::new(ROOT).join(name), folder.path().join(name)).unwrap();
     }
     let mut demo = program(folder.path());
-    demo.args(["serve", "--demo", "--json", "--listen", "127.0.0.1:0"]);
+    demo.args(["serve", "--demo", "--demo-size", "tiny", "--json", "--listen", "127.0.0.1:0"]);
     let mut demo = Running::start(demo);
     let ready: BTreeMap<String, Value> = serde_json::from_str(&demo.line(|_first| true)).unwrap();
     demo.stop();

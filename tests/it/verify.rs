@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use billing_gateway::app::demo::{self, Demo};
 use billing_gateway::app::verify::{Progress, Verified, Violation, verify};
 use billing_gateway::auth::JwtKeys;
+use billing_gateway::demo::Plan;
 use billing_gateway::domain::audit::RULES;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
@@ -19,10 +20,13 @@ use crate::support::gateway::Gateway;
 use crate::support::program::{program, run};
 use crate::support::seed::{Seed, Size, seed};
 
+/// Customers of the demo beside the cast.
+const SIMULATED: u32 = 8;
+
 async fn load(gateway: &Gateway) -> Demo {
     let secret = SecretString::from(SECRET);
     let keys = JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap();
-    demo::load(&gateway.store, &keys, &LinkHosts::default()).await.unwrap()
+    demo::load(&gateway.store, &keys, &LinkHosts::default(), &Plan::of(SIMULATED)).await.unwrap()
 }
 
 /// What is found, and the announced and the counted number of invoices.
@@ -47,7 +51,8 @@ async fn the_demo_keeps_every_rule() {
         load(&gateway).await;
         let (verified, found) = check(&gateway).await;
         assert_eq!(found, []);
-        let native = billing_gateway::demo::world().invoices.len() as u64;
+        let simulated = (0..SIMULATED).map(|number| Plan::of(SIMULATED).customer(number).invoices.len());
+        let native = (billing_gateway::demo::cast().invoices.len() + simulated.sum::<usize>()) as u64;
         assert_eq!((verified.tenants, verified.invoices), (2, native));
     })
     .await;

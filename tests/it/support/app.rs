@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use billing_gateway::app::demo;
 use billing_gateway::auth::JwtKeys;
+use billing_gateway::demo::Plan;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
@@ -56,7 +57,7 @@ impl TestApp {
         let secret = SecretString::from(SECRET);
         let keys = || JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap();
         let hosts = LinkHosts::default();
-        let demo = demo::load(&store, &keys(), &hosts).await.unwrap();
+        let demo = demo::load(&store, &keys(), &hosts, &Plan::of(0)).await.unwrap();
         if let Some(pools) = pools {
             store.close().await.unwrap();
             store = Store::open(&url, &pools).await.unwrap();

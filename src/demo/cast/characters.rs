@@ -1,17 +1,17 @@
 //! The named invoices of the demo: each shows one thing that happens to bills. Their ids never change.
 
 use chrono::TimeDelta;
-use entity::{BillingReason, LineItemKind, Minor};
+use entity::{BillingReason, Instant, LineItemKind, Minor, rental};
 use serde_json::json;
 
-use super::{
+use super::recipes::{Cast, monthly, overage, topup};
+use crate::demo::{
     DemoInvoice,
     calendar::{after, ago, on},
     draft::{Actor, Draft},
     line::{LineDraft, Quantity},
-    overage::{daily_lines, extra_lines},
-    recipes::{Cast, monthly, overage, topup},
-    rentals::item_of,
+    machine::item_of,
+    usage::{Beside, daily_lines, extra_lines},
 };
 
 /// Every named invoice, in the order of the reference.
@@ -42,7 +42,12 @@ pub(super) fn characters(cast: Cast<'_>) -> Vec<DemoInvoice> {
     ]
 }
 
-fn hours_ago(hours: i64) -> entity::Instant {
+/// From start to stop.
+fn all_of(rental: &rental::Model) -> [Instant; 2] {
+    [rental.started_at, rental.stopped_at.unwrap_or(rental.started_at)]
+}
+
+fn hours_ago(hours: i64) -> Instant {
     ago(TimeDelta::hours(hours))
 }
 
@@ -65,9 +70,9 @@ fn overage_week(cast: Cast<'_>) -> DemoInvoice {
     Draft::new(&cast.people.mara, "overage-week", BillingReason::Overage, created_at)
         .due_in(14)
         .rental(first)
-        .lines(daily_lines(first))
-        .lines(daily_lines(second))
-        .lines(extra_lines(first))
+        .lines(daily_lines(first, all_of(first)))
+        .lines(daily_lines(second, all_of(second)))
+        .lines(extra_lines(first, all_of(first), Beside { volume: 2_000, traffic: 1_310 }))
         .with(|invoice| {
             invoice.description = Some("Usage beyond the wallet, 1 to 7 June 2026".to_owned());
             invoice.metadata = json!({ "project": "diffusion-42", "cost_center": "research" });

@@ -1,18 +1,14 @@
 //! The rentals of the demo: GPUs by the hour, hosts in the address ranges kept for documentation.
 
-use chrono::TimeDelta;
-use entity::{Minor, RentalStatus, rental};
+use entity::{RentalStatus, rental};
 
-use super::{
-    calendar::{after, now, on},
+use super::people::People;
+use crate::demo::{
+    calendar::{now, on},
     catalogue::{A100, B200, H100, H200, Item, L40S, MI300X, RTX_3090, RTX_4090},
-    line::{Quantity, amount},
-    people::{People, Person},
+    machine::Machine,
+    person::Person,
 };
-use crate::domain::{decimal::Decimal, ids, money::exponent};
-
-/// Seconds in a week, after which short rentals stop by themselves.
-const WEEK: i64 = 168 * 3600;
 
 /// What is written down of a rental.
 #[derive(Clone, Copy, Debug)]
@@ -285,52 +281,19 @@ impl Fleet {
     }
 }
 
-/// What a rental rents, as the catalogue has it.
-pub(super) fn item_of(rental: &rental::Model) -> Item {
-    let families = [RTX_3090, RTX_4090, L40S, A100, H100, MI300X, H200, B200];
-    let named = families.into_iter().find(|family| family.key == rental.gpu_family);
-    named.unwrap_or(H100)
-}
-
-/// What is charged counts whole list prices: rate bands and discounts are the invoice's business.
 fn rental(owner: &Person, facts: &Facts) -> rental::Model {
-    let currency = owner.currency();
-    let digits = exponent(&currency);
-    let started_at = on(facts.started);
-    let stopped_at = facts.stopped.map(on);
-    let updated_at = stopped_at.unwrap_or(started_at);
-    let ran = matches!(facts.status, RentalStatus::Running | RentalStatus::Stopping | RentalStatus::Stopped);
-    let until = stopped_at.unwrap_or_else(now);
-    let seconds_billed = if ran { (until.utc() - started_at.utc()).num_seconds() } else { 0 };
-    let unit_price = facts.family.unit_price(&currency);
-    let price_per_hour = amount(Quantity::units(i64::from(facts.gpus)).decimal(), unit_price, digits);
-    let hourly = Decimal::from_minor(price_per_hour, digits);
-    rental::Model {
-        tenant_id: owner.row.tenant_id.clone(),
-        id: ids::at(started_at, &["demo", facts.name]),
-        customer_id: owner.row.id.clone(),
-        name: Some(facts.name.to_owned()),
+    let machine = Machine {
+        key: facts.name,
+        name: facts.name,
+        family: facts.family,
+        gpus: facts.gpus,
         status: facts.status,
-        gpu_family: facts.family.key.to_owned(),
-        gpu_count: facts.gpus,
-        template: Some(facts.template.to_owned()),
-        region: Some(facts.region.to_owned()),
-        provider: Some("gridlight".to_owned()),
-        host: facts.host.map(str::to_owned),
-        port: facts.host.map(|_| 22_022),
-        total_charged: if ran {
-            amount(Quantity::hours(1, seconds_billed).decimal(), hourly, digits)
-        } else {
-            Minor(0)
-        },
-        currency,
-        price_per_hour,
-        seconds_billed,
-        auto_stop_after_hours: (seconds_billed > 0 && seconds_billed < WEEK).then_some(168),
-        error: facts.error.map(str::to_owned),
-        started_at,
-        stopped_at,
-        created_at: after(started_at, -TimeDelta::seconds(40)),
-        updated_at,
-    }
+        template: facts.template,
+        region: facts.region,
+        host: facts.host,
+        started: on(facts.started),
+        stopped: facts.stopped.map(on),
+        error: facts.error,
+    };
+    machine.rented_by(owner, now())
 }

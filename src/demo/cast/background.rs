@@ -4,12 +4,15 @@ use chrono::TimeDelta;
 use entity::{Instant, rental};
 
 use super::{
+    people::People,
+    recipes::{Cast, monthly, overage, topup},
+    rentals::Fleet,
+};
+use crate::demo::{
     DemoInvoice,
     calendar::{after, ago, now},
     draft::Draft,
-    people::{People, Person},
-    recipes::{Cast, monthly, overage, topup},
-    rentals::Fleet,
+    person::Person,
 };
 
 /// Links this old are not fresh any more.

@@ -3,7 +3,8 @@
 use chrono::TimeDelta;
 use entity::{CustomerId, SourceSystem, TenantId};
 
-use super::people::{GRIDLIGHT, NORTHFOLD, people};
+use super::people::people;
+use crate::demo::person::{GRIDLIGHT, NORTHFOLD};
 use crate::domain::viewer::{PrincipalKind, Scope, ScopeSet};
 
 /// How long a demo token lasts: as long as a token may.

@@ -4,13 +4,13 @@ use chrono::TimeDelta;
 use entity::{BillingReason, Instant, LineItemKind, Minor, invoice_change};
 use serde_json::json;
 
-use super::{
+use super::recipes::{Cast, monthly, overage, topup, usage};
+use crate::demo::{
     DemoInvoice,
     calendar::{after, ago, on},
     catalogue::RESERVED,
     draft::{Actor, Draft},
     line::{LineDraft, Quantity},
-    recipes::{Cast, monthly, overage, topup, usage},
 };
 
 /// The subscription item whose number of GPUs changes in May.

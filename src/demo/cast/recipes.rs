@@ -3,15 +3,14 @@
 use chrono::TimeDelta;
 use entity::{BillingReason, LineItemKind, Minor, rental};
 
-use super::{
+use super::{people::People, rentals::Fleet, subscriptions::Plans};
+use crate::demo::{
     calendar::{after, on},
     draft::Draft,
-    line::{LineDraft, Quantity},
-    people::{People, Person},
-    rentals::{Fleet, item_of},
-    subscriptions::Plans,
+    line::LineDraft,
+    person::Person,
+    usage::plain_line,
 };
-use crate::domain::money::Money;
 
 /// Who and what invoices are made of.
 #[derive(Clone, Copy)]
@@ -23,17 +22,7 @@ pub(super) struct Cast<'a> {
 
 /// A top-up that the card refused, now to be paid by hand.
 pub(super) fn topup<'a>(who: &'a Person, name: &str, created: &str, cents: i64) -> Draft<'a> {
-    let money = Money::new(Minor(cents), &who.currency());
-    let amount = match money.currency.0.as_str() {
-        "USD" => format!("${}", money.amount()),
-        _ => money.formatted(),
-    };
-    let description = format!("Auto-topup of {amount} (card declined)");
-    Draft::new(who, name, BillingReason::TopupFailed, on(created)).due_in(7).line(LineDraft::flat(
-        LineItemKind::TopUp,
-        &description,
-        cents,
-    ))
+    Draft::topup(who, name, on(created), Minor(cents))
 }
 
 /// Use of a rental that the wallet did not cover, from the first moment until before the second; made ten minutes
@@ -65,9 +54,5 @@ pub(super) fn monthly<'a>(who: &'a Person, name: &str, rental: &rental::Model, u
 
 /// A line for every GPU of a rental, for every second of a span.
 pub(super) fn usage(kind: LineItemKind, rental: &rental::Model, [start, end]: [&str; 2]) -> LineDraft {
-    let (item, start, end) = (item_of(rental), on(start), on(end));
-    let lasted = (end.utc() - start.utc()).num_seconds();
-    let description = format!("{}× {} on {}", rental.gpu_count, item.title, rental.name.as_deref().unwrap_or_default());
-    let quantity = Quantity::hours(i64::from(rental.gpu_count), lasted);
-    LineDraft::of(kind, &description, item, quantity).billing(rental).during(start, end)
+    plain_line(kind, rental, [on(start), on(end)])
 }
