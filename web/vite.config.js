@@ -4,13 +4,16 @@
 // assets turned into data addresses, relative addresses (the gateway may sit behind a path prefix), hashed names under
 // assets/ (they may be cached for ever).
 
-import { readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliCompress, gzip } from 'node:zlib';
 import { defineConfig } from 'vite';
 
 const COMPRESSIBLE = /\.(html|js|css|svg|md|ttf)$/;
+// Pages that the gateway has without this build, which only adds their compressed copies.
+const PLAIN = ['fallback.html', 'fallback.css', 'fallback.js', 'scopes.css'];
+const PLAIN_DIRECTORY = '../src/http/explorer';
 const WORTHWHILE_BYTES = 1_000; // Below, an answer fits one packet anyway.
 
 export default defineConfig({
@@ -33,7 +36,11 @@ export default defineConfig({
   worker: { format: 'es' },
 });
 
-/** Leaves a brotli and a gzip copy beside each larger file; the gateway sends whichever a browser takes. */
+/**
+ * Leaves a brotli and a gzip copy beside each larger file; the gateway sends whichever a browser takes.
+ *
+ * The plain pages are copied too, because the gateway sends a compressed copy only of the text that it has itself.
+ */
 function precompress() {
   let directory;
   return {
@@ -41,6 +48,7 @@ function precompress() {
     apply: 'build',
     configResolved(config) { directory = config.build.outDir; },
     async closeBundle() {
+      for (const file of PLAIN) await cp(join(PLAIN_DIRECTORY, file), join(directory, 'plain', file));
       const files = await readdir(directory, { recursive: true });
       await Promise.all(files.filter((file) => COMPRESSIBLE.test(file)).map((file) => compress(join(directory, file))));
     },

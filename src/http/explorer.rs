@@ -1,8 +1,11 @@
-//! The explorer's pages: `GraphiQL` as built from `web/`, or the plain page when that was not built.
+//! The explorer's pages: `GraphiQL` as built from `web/`, or the plain page when that was not built; and a page about
+//! scopes (`scopes.rs`), to which both lead.
 //!
-//! Both are embedded in the program and work without any other host. Each has a policy under which only its own files
-//! may run; the plain page's is tighter, since it needs no styles made by scripts. The build leaves compressed copies of
-//! the larger texts beside them, which go to whoever takes them.
+//! All are embedded in the program and work without any other host. Each has a policy under which only its own files
+//! may run; the plain pages' is tighter, since they need no styles made by scripts. The build leaves compressed copies
+//! of the larger texts beside them, which go to whoever takes them.
+
+mod scopes;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -113,18 +116,38 @@ pub(super) fn routes(mode: ExplorerMode) -> Router<Arc<AppState>> {
     let pages = match mode {
         ExplorerMode::Off => return Router::new(),
         ExplorerMode::Full if is_built => Router::new().route("/", get(index)).route("/assets/{file}", get(asset)),
-        ExplorerMode::Full | ExplorerMode::Fallback => Router::new()
-            .route("/", get(async || plain("text/html; charset=utf-8", include_str!("explorer/fallback.html"))))
-            .route(
-                "/fallback.css",
-                get(async || plain("text/css; charset=utf-8", include_str!("explorer/fallback.css"))),
-            )
-            .route(
-                "/fallback.js",
-                get(async || plain("text/javascript; charset=utf-8", include_str!("explorer/fallback.js"))),
-            ),
+        ExplorerMode::Full | ExplorerMode::Fallback => PLAIN.iter().fold(Router::new(), with_plain),
     };
-    pages.route("/explorer/config.json", get(config))
+    let pages = SCOPES.iter().fold(pages, with_plain);
+    pages.route("/explorer/scopes", get(about_scopes)).route("/explorer/config.json", get(config))
+}
+
+/// A file that is served as it stands in the source.
+#[derive(Debug)]
+struct PlainFile {
+    route: &'static str,
+    /// Its name there, which also tells its type.
+    name: &'static str,
+    text: &'static str,
+}
+
+/// The plain page.
+static PLAIN: [PlainFile; 3] = [
+    PlainFile { route: "/", name: "fallback.html", text: include_str!("explorer/fallback.html") },
+    PlainFile { route: "/fallback.css", name: "fallback.css", text: include_str!("explorer/fallback.css") },
+    PlainFile { route: "/fallback.js", name: "fallback.js", text: include_str!("explorer/fallback.js") },
+];
+
+/// What the page about scopes needs.
+static SCOPES: [PlainFile; 1] =
+    [PlainFile { route: "/explorer/scopes.css", name: "scopes.css", text: include_str!("explorer/scopes.css") }];
+
+fn with_plain(router: Router<Arc<AppState>>, file: &'static PlainFile) -> Router<Arc<AppState>> {
+    router.route(file.route, get(move |headers: HeaderMap| async move { plain(file, &headers) }))
+}
+
+async fn about_scopes() -> Response {
+    page("text/html; charset=utf-8", PLAIN_POLICY, CHECK_AGAIN, Cow::Borrowed(scopes::PAGE.as_bytes()))
 }
 
 /// What the pages are set up with. In a demo it has tokens, so it is kept nowhere.
@@ -151,10 +174,30 @@ async fn asset(Path(file): Path<String>, Extension(id): Extension<RequestId>, he
 /// A built file, as small as the client takes it.
 fn built(path: &str, caching: &'static str, headers: &HeaderMap, id: &RequestId) -> Response {
     let find = |name: &str| Built::get(name).map(|file| file.data);
-    let Some((body, encoding)) = smallest(path, headers, find) else {
-        return error::nothing_here(id);
-    };
-    let mut response = page(content_type(path), FULL_POLICY, caching, body);
+    match smallest(path, headers, find) {
+        Some(found) => encoded(content_type(path), FULL_POLICY, caching, found),
+        None => error::nothing_here(id),
+    }
+}
+
+/// A file of the source, as small as the client takes it. Its copies are made when the explorer is built; those of an
+/// older text are not sent.
+fn plain(file: &'static PlainFile, headers: &HeaderMap) -> Response {
+    let path = format!("plain/{}", file.name);
+    let has_copies = Built::get(&path).is_some_and(|built| *built.data == *file.text.as_bytes());
+    let find = |name: &str| if has_copies { Built::get(name).map(|built| built.data) } else { None };
+    let found = smallest(&path, headers, find).unwrap_or((Cow::Borrowed(file.text.as_bytes()), None));
+    encoded(content_type(file.name), PLAIN_POLICY, CHECK_AGAIN, found)
+}
+
+/// A file in one of its encodings, of which others may get another.
+fn encoded(
+    content_type: &'static str,
+    policy: &'static str,
+    caching: &'static str,
+    (body, encoding): (Cow<'static, [u8]>, Option<Encoding>),
+) -> Response {
+    let mut response = page(content_type, policy, caching, body);
     let sent = response.headers_mut();
     sent.insert(VARY, HeaderValue::from_static("accept-encoding"));
     if let Some(encoding) = encoding {
@@ -173,10 +216,6 @@ fn smallest<Body>(
     let mut copies =
         taken.filter_map(|encoding| Some((find(&format!("{path}{}", encoding.suffix()))?, Some(encoding))));
     copies.next().or_else(|| Some((find(path)?, None)))
-}
-
-fn plain(content_type: &'static str, text: &'static str) -> Response {
-    page(content_type, PLAIN_POLICY, CHECK_AGAIN, Cow::Borrowed(text.as_bytes()))
 }
 
 fn page(content_type: &'static str, policy: &'static str, caching: &'static str, body: Cow<'static, [u8]>) -> Response {

@@ -12,13 +12,16 @@ use sea_orm::{
 };
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
-use super::StoreError;
+use super::{StoreError, error};
 
 /// How often SQLite looks at its deadline: about every 10,000 of its instructions, well below a millisecond.
 const SQLITE_STEPS_BETWEEN_CHECKS: i32 = 10_000;
 
 /// How long a SQLite writer waits for another process's write to end.
 const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long to wait before a locked SQLite file is tried again.
+const SQLITE_RETRY_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a Postgres writer waits for a row that another transaction holds.
 const POSTGRES_LOCK_TIMEOUT: &str = "2s";
@@ -133,7 +136,7 @@ impl DatabaseUrl {
                     .map_sqlx_postgres_opts(|postgres| postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT)]));
             }
         }
-        Database::connect(options).await
+        connect_patiently(&options).await
     }
 
     /// Opens the pool that only reads. The file must exist.
@@ -166,7 +169,21 @@ impl DatabaseUrl {
         if matches!(self, Self::Sqlite(_)) {
             options.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).foreign_keys(false).create_if_missing(true));
         }
-        Database::connect(options).await
+        connect_patiently(&options).await
+    }
+}
+
+/// Opens a pool that writes. A SQLite file that another process makes at the same moment refuses the change to WAL at
+/// once, whatever the busy time-out: so it is tried again for as long.
+async fn connect_patiently(options: &ConnectOptions) -> Result<DatabaseConnection, DbErr> {
+    let deadline = Instant::now() + SQLITE_BUSY_TIMEOUT;
+    loop {
+        match Database::connect(options.clone()).await {
+            Err(refusal) if error::is_locked_file(&refusal) && Instant::now() < deadline => {
+                tokio::time::sleep(SQLITE_RETRY_PAUSE).await;
+            }
+            opened => return opened,
+        }
     }
 }
 

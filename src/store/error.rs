@@ -64,6 +64,13 @@ impl From<DbErr> for StoreError {
     }
 }
 
+/// Whether another process holds the SQLite file's lock, which stopped a connection from being made.
+pub(super) fn is_locked_file(error: &DbErr) -> bool {
+    let DbErr::Conn(RuntimeErr::SqlxError(source)) = error else { return false };
+    let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| matches!(code.as_ref(), "5" | "261"))
+}
+
 /// Whether the connection was lost, so that the same read may work on another one. Waiting in vain for a connection
 /// is no such case.
 pub(super) fn is_lost_connection(error: &DbErr) -> bool {

@@ -23,6 +23,17 @@ import { MissingScopes } from './scopes.jsx';
 import { keepChoice, loadChoice, loadTab } from './session.js';
 import { Tools } from './tools.jsx';
 
+// What stands there where the server has no examples: it works with every token.
+const FIRST_QUERY = `# Paste a token above and press play: who are you to this gateway, and what may you ask for?
+{
+  viewer {
+    kind
+    scopes
+    expiresAt
+  }
+}
+`;
+
 const container = document.getElementById('explorer');
 const root = createRoot(container);
 try {
@@ -74,6 +85,7 @@ function Explorer({ config }) {
           isHeadersEditorEnabled={false}
           defaultEditorToolsVisibility="variables"
           defaultTabs={tabs.length > 0 ? tabs : undefined}
+          defaultQuery={FIRST_QUERY}
           {...startingTab}
         >
           <Readiness />
@@ -143,6 +155,7 @@ function describe(answer, token) {
     debug?.statements !== undefined && count(debug.statements, 'SQL statement'),
     debug?.upstream?.calls !== undefined && count(debug.upstream.calls, 'upstream call'),
     cost?.requested !== undefined && `cost ${cost.requested} of ${cost.limit}`,
+    answer.status === 401 && 'this token is refused, perhaps because it ran out: take another',
   ].filter(Boolean).join(' · ');
 }
 

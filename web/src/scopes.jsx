@@ -22,8 +22,8 @@ export function MissingScopes({ errors }) {
         const field = schema && document && guarded(schema, document, scope, key);
         return (
           <p key={scope}>
-            This token lacks the scope <strong>{scope}</strong>, which <code>{key}</code> needs. README.md, section
-            “Scopes”, lists what each scope opens.
+            This token lacks the scope <strong>{scope}</strong>, which <code>{key}</code> needs.{' '}
+            <a href={`explorer/scopes#${scope}`} target="_blank" rel="noreferrer">What it opens</a>
             {field && <> <button type="button" onClick={() => read(field)}>Read about {field.name}</button></>}
           </p>
         );

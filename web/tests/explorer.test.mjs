@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { FULL, PLAIN, playAndRead, scopesOf, startGateway, visit, WIDTHS_PX } from './support.mjs';
+import { chooseWithoutPayments, FULL, PLAIN, playAndRead, startGateway, visit, WIDTHS_PX } from './support.mjs';
 
 for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]]) {
   describe(title, () => {
@@ -12,7 +12,7 @@ for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]])
 
     for (const width of WIDTHS_PX) {
       test(`shows the bill when play is pressed at ${width} px`, async () => {
-        await visit(gateway, kind, { width }, async (page) => {
+        await visit(gateway, { width }, async (page) => {
           const answer = await playAndRead(page, kind);
           assertBill(answer);
           await assertLayout(page, kind, width);
@@ -22,7 +22,7 @@ for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]])
     }
 
     test('answers every example without an error', async () => {
-      await visit(gateway, kind, {}, async (page, { config }) => {
+      await visit(gateway, {}, async (page, { config }) => {
         await kind.play(page).waitFor();
         for (const [index, { name }] of config.examples.entries()) {
           await kind.choose(page, index);
@@ -33,13 +33,8 @@ for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]])
     });
 
     test('shows FORBIDDEN and the missing scope with a token that may not read payments', async () => {
-      await visit(gateway, kind, {}, async (page, { config, authorizations }) => {
-        const poor = config.tokens.find(({ token }) => {
-          const scopes = scopesOf(token);
-          return scopes.includes('invoices:read') && !scopes.includes('payments:read');
-        });
-        assert.ok(poor, 'the demo offers a token with invoices:read and without payments:read');
-        await page.getByLabel('Ask as').selectOption(poor.name);
+      await visit(gateway, {}, async (page, { config, authorizations }) => {
+        const poor = await chooseWithoutPayments(page, config);
         const answer = await playAndRead(page, kind);
         const forbidden = answer.errors?.filter(({ extensions }) => extensions?.code === 'FORBIDDEN') ?? [];
         assert.ok(
@@ -52,7 +47,7 @@ for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]])
     });
 
     test('asks for a token when the server offers none, and keeps it in the session only', async () => {
-      await visit(gateway, kind, { config: { demo: false, tokens: [] } }, async (page, { config }) => {
+      await visit(gateway, { config: { demo: false, tokens: [] } }, async (page, { config }) => {
         assert.equal(await page.getByLabel('Ask as').isVisible(), false);
         await page.getByRole('textbox', { name: 'Token' }).fill(`Bearer ${config.tokens[0].token}`);
         assertBill(await playAndRead(page, kind));
@@ -62,7 +57,7 @@ for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]])
     });
 
     if (kind === FULL) test('marks a field that the schema does not have', async () => {
-      await visit(gateway, kind, {}, async (page) => {
+      await visit(gateway, {}, async (page) => {
         await kind.play(page).waitFor();
         await page.evaluate(() => globalThis.__MONACO.editor.getModels()
           .find(({ uri }) => uri.path.endsWith('operation.graphql')).setValue('{ noSuchField }'));

@@ -6,7 +6,7 @@
 const CHOSEN = 'explorer.chosen';
 const PASTED = 'explorer.pasted';
 
-const ids = ['demo', 'choose', 'token', 'description', 'paste', 'pasted', 'example', 'play', 'query', 'variables', 'status', 'answer'];
+const ids = ['demo', 'choose', 'token', 'description', 'paste', 'pasted', 'example', 'play', 'query', 'variables', 'status', 'answer', 'missing'];
 const page = Object.fromEntries(ids.map((id) => [id, document.getElementById(id)]));
 let config;
 
@@ -65,6 +65,7 @@ function showExample() {
 async function play() {
   page.play.disabled = true;
   page.answer.textContent = '';
+  page.missing.replaceChildren();
   page.status.textContent = 'asking…';
   try {
     const variables = JSON.parse(page.variables.value.trim() || '{}');
@@ -87,9 +88,25 @@ async function ask(operation) {
   const response = await fetch(config.endpoint, { method: 'POST', headers, body: JSON.stringify(operation) });
   const text = await response.text();
   page.status.textContent = `HTTP ${response.status} · ${Math.round(performance.now() - started)} ms`;
+  let answer;
   try {
-    page.answer.textContent = JSON.stringify(JSON.parse(text), null, 2);
+    answer = JSON.parse(text);
   } catch {
     page.answer.textContent = text;
+    return;
   }
+  page.answer.textContent = JSON.stringify(answer, null, 2);
+  const refused = (answer.errors ?? []).filter(({ extensions }) => extensions?.code === 'FORBIDDEN');
+  const scopes = new Set(refused.map(({ extensions }) => extensions.requiredScope));
+  page.missing.append(...Array.from(scopes, missing));
+}
+
+/** One line about a scope that the token lacks, with a link to what it opens. */
+function missing(scope) {
+  const link = Object.assign(document.createElement('a'), {
+    href: `explorer/scopes#${scope}`, target: '_blank', rel: 'noreferrer', textContent: 'What it opens',
+  });
+  const line = document.createElement('p');
+  line.append(`This token lacks the scope ${scope}. `, link);
+  return line;
 }
