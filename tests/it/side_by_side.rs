@@ -23,7 +23,7 @@ fn folder() -> TempDir {
 /// Starts a demo without waiting for it.
 fn begin(folder: &Path, database: Option<&str>) -> Running {
     let mut command = program(folder);
-    command.args(["serve", "--demo", "--json", "--listen", "127.0.0.1:0"]);
+    command.args(["serve", "--demo", "--demo-size", "30", "--json", "--listen", "127.0.0.1:0"]);
     if let Some(url) = database {
         command.args(["--database-url", url]);
     }

@@ -77,6 +77,7 @@ pub(super) fn variables(cast: &Books) -> Result<Map<String, Value>, AppError> {
     let variables = [
         ("id", json!(invoice.id)),
         ("number", json!(invoice.number)),
+        ("stripeInvoiceId", json!(bill.upstream.as_ref().and_then(|mirror| mirror.stripe_invoice_id.as_ref()))),
         ("customer", json!(customer.map(|row| &row.name))),
         ("rental", json!(rental)),
         ("from", json!(month)),
