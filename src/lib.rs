@@ -15,3 +15,4 @@ pub mod http;
 pub mod links;
 pub mod loaders;
 pub mod store;
+pub mod stripe;

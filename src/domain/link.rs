@@ -2,7 +2,7 @@
 //!
 //! A link is a bearer secret (whoever has it sees and pays the invoice), so it is not printed here, not even in errors.
 
-use url::Url;
+use url::{Host, Origin, Url};
 
 /// Hosts of Stripe's pay pages, PDFs and receipts.
 pub const STRIPE_HOSTS: [&str; 2] = ["invoice.stripe.com", "pay.stripe.com"];
@@ -15,11 +15,15 @@ const LENGTH_MAX: usize = 2048;
 
 /// The hosts that links may lead to.
 #[derive(Clone, Debug)]
-pub struct LinkHosts(Vec<String>);
+pub struct LinkHosts {
+    names: Vec<String>,
+    /// A Stripe for development on this machine, which has no certificate.
+    local: Option<Origin>,
+}
 
 impl Default for LinkHosts {
     fn default() -> Self {
-        Self(STRIPE_HOSTS.map(str::to_owned).to_vec())
+        Self::only(&STRIPE_HOSTS)
     }
 }
 
@@ -27,13 +31,31 @@ impl LinkHosts {
     /// Stripe's hosts and `more`, each an exact host name.
     pub fn with(more: &[String]) -> Self {
         let mut hosts = Self::default();
-        hosts.0.extend(more.iter().map(|host| host.to_ascii_lowercase()));
+        hosts.names.extend(more.iter().map(|host| host.to_ascii_lowercase()));
         hosts
+    }
+
+    fn only(names: &[&str]) -> Self {
+        Self { names: names.iter().map(|name| (*name).to_owned()).collect(), local: None }
+    }
+
+    /// The same and one more, for development: a fake of Stripe on this machine, with exactly this scheme, host and
+    /// port. An address of another machine changes nothing.
+    #[must_use]
+    pub fn and_local(mut self, base: &Url) -> Self {
+        let loopback = match base.host() {
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        self.local = loopback.then(|| base.origin());
+        self
     }
 
     /// Whether `link` may be shown as one to documentation: like any other, or on the hosts of the documentation.
     pub fn allow_documentation(&self, link: &str) -> bool {
-        self.allow(link) || Self(DOCUMENTATION_HOSTS.map(str::to_owned).to_vec()).allow(link)
+        self.allow(link) || Self::only(&DOCUMENTATION_HOSTS).allow(link)
     }
 
     /// Whether `link` may be shown: https on its own port, a known host, no user, no control characters, not too long.
@@ -43,12 +65,10 @@ impl LinkHosts {
     }
 
     fn allow_url(&self, url: &Url) -> bool {
-        let known = url.host_str().is_some_and(|host| self.0.iter().any(|allowed| allowed == host));
-        known
-            && url.scheme() == "https"
-            && url.port().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
+        let known = url.host_str().is_some_and(|host| self.names.iter().any(|allowed| allowed == host));
+        let stripe = known && url.scheme() == "https" && url.port().is_none();
+        let local = self.local.as_ref().is_some_and(|local| *local == url.origin());
+        (stripe || local) && url.username().is_empty() && url.password().is_none()
     }
 }
 
@@ -79,5 +99,20 @@ mod tests {
             assert!(!hosts.allow(link), "{link}");
         }
         assert!(!hosts.allow(&format!("https://pay.stripe.com/{}", "a".repeat(LENGTH_MAX))));
+    }
+
+    #[test]
+    fn a_fake_on_this_machine_is_known_by_its_port() {
+        let base = |text: &str| Url::parse(text).unwrap();
+        let hosts = LinkHosts::default().and_local(&base("http://127.0.0.1:12111"));
+        assert!(hosts.allow("http://127.0.0.1:12111/i/acct_test/abc"));
+        assert!(hosts.allow("https://invoice.stripe.com/i/acct_test/abc"));
+        for link in
+            ["http://127.0.0.1/i", "http://127.0.0.1:1/i", "https://127.0.0.1:12111/i", "http://u@127.0.0.1:12111/"]
+        {
+            assert!(!hosts.allow(link), "{link}");
+        }
+        let hosts = LinkHosts::default().and_local(&base("http://fake.example:12111"));
+        assert!(!hosts.allow("http://fake.example:12111/i"));
     }
 }

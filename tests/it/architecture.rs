@@ -12,7 +12,7 @@ const TIERS: [&[&str]; 10] = [
     &["graphql"],
     &["loaders", "actions", "auth"],
     &["links"],
-    &["store", "dialect", "demo"],
+    &["store", "stripe", "dialect", "demo"],
     &["gate"],
     &["domain"],
 ];
@@ -100,6 +100,17 @@ fn libraries_stay_in_their_layers() {
     known_only_to("jsonwebtoken", &["auth"]);
     known_only_to("clap", &["cli", "app"]);
     known_only_to("indicatif", &["cli"]);
+    known_only_to("reqwest", &["stripe"]);
+    known_only_to("hmac", &["stripe"]);
+}
+
+#[test]
+fn nothing_is_changed_at_stripe() {
+    for (_, path, text) in layers().into_iter().filter(|(layer, ..)| layer == "stripe") {
+        for writing in [".post(", ".put(", ".patch(", ".delete(", ".request(", "Method::"] {
+            assert!(!text.contains(writing), "{} has {writing}", path.display());
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, http_client};
 
 /// A selection that goes round a circle of the schema until it is as deep as a document may be.
 fn around(circle: &[&str], depth: usize) -> String {
@@ -59,7 +59,7 @@ async fn the_deepest_document_that_is_admitted_does_not_end_the_process() {
     let mut line = String::new();
     BufReader::new(server.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let ready: Value = serde_json::from_str(&line).unwrap();
-    let client = reqwest::Client::new();
+    let client = http_client();
     let token = ready["tokens"]["merchant"].as_str().unwrap();
     let ask = async |query: &str| {
         let request = client.post(ready["graphql"].as_str().unwrap()).bearer_auth(token);

@@ -27,6 +27,7 @@ mod readme;
 mod schema;
 mod sdl;
 mod side_by_side;
+mod stripe_client;
 mod support;
 mod tenancy;
 mod verify;

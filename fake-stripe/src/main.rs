@@ -1,0 +1,66 @@
+//! The program `fake-stripe`: serves a state file until it is told to stop.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Parser;
+use fake_stripe::{FakeStripe, State};
+use serde_json::json;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// A fake of Stripe for demos and tests: it serves the invoices of a file under the real paths
+#[derive(Debug, Parser)]
+#[command(name = "fake-stripe", version)]
+#[command(after_help = "Example:\n  fake-stripe --listen 127.0.0.1:12111")]
+struct Cli {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, default_value = "127.0.0.1:12111", value_name = "ADDRESS:PORT")]
+    listen: SocketAddr,
+    /// A JSON file with the invoices; without one there are none
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+    /// Say where it listens as one line of JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run(&Cli::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to try when this fails.
+            let _written = writeln!(std::io::stderr(), "error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
+    let state = cli.state.as_deref().map(read).transpose()?.unwrap_or_default();
+    let fake = FakeStripe::listen(cli.listen, state).await?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let line = if cli.json {
+        json!({ "url": fake.url(), "pid": std::process::id() }).to_string()
+    } else {
+        format!("fake-stripe listens at {}", fake.url())
+    };
+    let mut out = std::io::stdout();
+    writeln!(out, "{line}")?;
+    out.flush()?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<State, Box<dyn Error>> {
+    let named = |error: &dyn Error| format!("{}: {error}", path.display());
+    let text = std::fs::read_to_string(path).map_err(|error| named(&error))?;
+    Ok(serde_json::from_str(&text).map_err(|error| named(&error))?)
+}

@@ -1,0 +1,111 @@
+//! Changes of invoices and the events that tell of them.
+
+use fake_stripe::state::Status;
+use fake_stripe::{Change, ChangeError, Event, FakeStripe, Invoice, State};
+use serde_json::json;
+
+use crate::{Asked, ids};
+
+const PAY: Change = Change::Pay { amount: None, out_of_band: false };
+
+fn kinds(events: &[Event]) -> Vec<&str> {
+    events.iter().map(|event| event.kind.as_str()).collect()
+}
+
+async fn with(invoice: Invoice) -> FakeStripe {
+    FakeStripe::start(State { now: Some(1_000_000), ..State::with([invoice]) }).await.unwrap()
+}
+
+#[tokio::test]
+async fn an_invoice_goes_its_way_and_every_step_is_told() {
+    let fake = with(Invoice::draft("in_1", 500)).await;
+    let events = fake.change("in_1", &Change::Finalize).unwrap();
+    assert_eq!(kinds(&events), ["invoice.updated", "invoice.finalized"]);
+    let body = &events[0].body;
+    assert_eq!(body["object"], "event");
+    assert_eq!(body["api_version"], "2026-04-22.dahlia");
+    assert_eq!(body["account"], "acct_fake");
+    assert_eq!(body["livemode"], false);
+    assert!((1_000_000..1_000_060).contains(&body["created"].as_i64().unwrap()));
+    assert_eq!(body["data"]["object"]["status"], "open");
+    let previous = &body["data"]["previous_attributes"];
+    assert_eq!(previous["status"], "draft");
+    assert_eq!(previous["number"], json!(null));
+    assert!(previous.get("amount_due").is_none());
+    assert!(events[1].body["data"].get("previous_attributes").is_none());
+
+    let events = fake.change("in_1", &Change::PaymentFailed).unwrap();
+    assert_eq!(kinds(&events), ["invoice.updated", "invoice.payment_failed"]);
+    let events = fake.change("in_1", &Change::Pay { amount: Some(200), out_of_band: false }).unwrap();
+    assert_eq!(kinds(&events), ["invoice_payment.paid", "invoice.updated"]);
+    assert_eq!(events[0].body["data"]["object"]["payment"]["payment_intent"], "pi_1_1");
+    let events = fake.change("in_1", &PAY).unwrap();
+    assert_eq!(
+        kinds(&events),
+        ["invoice_payment.paid", "invoice.updated", "invoice.paid", "invoice.payment_succeeded"]
+    );
+    let invoice = fake.invoice("in_1").unwrap();
+    assert_eq!((invoice.amount_paid, invoice.amount_remaining), (Some(500), Some(0)));
+    let events = fake.change("in_1", &Change::Refund { charge: None, amount: Some(100) }).unwrap();
+    assert_eq!(kinds(&events), ["charge.refunded"]);
+    assert_eq!(events[0].body["data"]["object"]["amount_refunded"], 100);
+    assert_eq!(events[0].body["data"]["object"]["id"], "ch_1_2");
+}
+
+#[tokio::test]
+async fn what_a_state_does_not_allow_changes_nothing() {
+    let fake = with(Invoice::paid("in_1", 500, 5)).await;
+    for change in [Change::Finalize, Change::Void, Change::MarkUncollectible, PAY, Change::Delete] {
+        assert!(matches!(fake.change("in_1", &change), Err(ChangeError::NotAllowed(_))), "{change:?}");
+    }
+    assert_eq!(fake.change("in_2", &Change::Void), Err(ChangeError::NoInvoice));
+    assert_eq!(fake.invoice("in_1").unwrap().status, Status::Paid);
+    assert!(fake.events().is_empty());
+}
+
+#[tokio::test]
+async fn giving_up_voiding_and_deleting() {
+    let fake = with(Invoice::open("in_1", 500)).await;
+    let events = fake.change("in_1", &Change::MarkUncollectible).unwrap();
+    assert_eq!(kinds(&events), ["invoice.updated", "invoice.marked_uncollectible"]);
+    let events = fake.change("in_1", &Change::Void).unwrap();
+    assert_eq!(kinds(&events), ["invoice.updated", "invoice.voided"]);
+    assert_eq!(fake.invoice("in_1").unwrap().amount_remaining, Some(0));
+
+    assert_eq!(kinds(&fake.put(Invoice::draft("in_2", 0))), ["invoice.created"]);
+    assert_eq!(kinds(&fake.change("in_2", &Change::Delete).unwrap()), ["invoice.deleted"]);
+    assert!(fake.invoice("in_2").is_none());
+    fake.put(Invoice::draft("in_3", 0));
+    let nothing_due = fake.change("in_3", &Change::Finalize).unwrap();
+    assert_eq!(kinds(&nothing_due)[2..], ["invoice.paid", "invoice.payment_succeeded"]);
+}
+
+#[tokio::test]
+async fn amounts_change_and_anything_can_be_announced() {
+    let fake = with(Invoice::open("in_1", 500)).await;
+    let update = Change::Update { total: Some(700), due_date: Some(9), metadata: None };
+    let events = fake.change("in_1", &update).unwrap();
+    assert_eq!(events[0].body["data"]["previous_attributes"]["amount_due"], 500);
+    let sent = Change::Announce { kind: "invoice.sent".to_owned() };
+    assert_eq!(kinds(&fake.change("in_1", &sent).unwrap()), ["invoice.sent"]);
+    let invoice = fake.invoice("in_1").unwrap();
+    assert_eq!((invoice.amount_remaining, invoice.due_date), (Some(700), Some(9)));
+}
+
+#[tokio::test]
+async fn events_are_listed_newest_first_by_type_time_and_delivery() {
+    let asked = Asked::new(State { now: Some(1_000), ..State::with([Invoice::open("in_1", 5)]) }).await;
+    assert_eq!(asked.tell("invoices/in_1/change", &json!({ "change": "pay" })).await.0, 200);
+    let late = json!({ "id": "evt_late", "object": "event", "type": "made.up", "created": 2_000_000 });
+    assert_eq!(asked.tell("events", &late).await.0, 200);
+    let all = asked.ok("/v1/events?limit=2").await;
+    assert_eq!(ids(&all)[0], "evt_late");
+    assert_eq!(all["has_more"], true);
+    let paid = asked.ok("/v1/events?types[]=invoice.paid&types[]=invoice_payment.paid").await;
+    assert_eq!(ids(&paid).len(), 2);
+    assert_eq!(ids(&asked.ok("/v1/events?created[gte]=2000000").await), ["evt_late"]);
+    assert_eq!(ids(&asked.ok("/v1/events?delivery_success=false&limit=100").await).len(), 5);
+    assert!(ids(&asked.ok("/v1/events?delivery_success=true").await).is_empty());
+    let many = "types[]=a&".repeat(21);
+    asked.body(&format!("/v1/events?{many}"), 400).await;
+}
