@@ -14,6 +14,7 @@ use entity::TenantId;
 use crate::auth::{AuthConfigError, SignError};
 use crate::demo::Plan;
 use crate::store::StoreError;
+use crate::stripe::StripeConfigError;
 
 /// Why the program cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -83,6 +84,9 @@ pub enum AppError {
     /// A token cannot be signed.
     #[error("the token cannot be made")]
     Sign(#[from] SignError),
+    /// Stripe cannot be asked.
+    #[error("calls to Stripe cannot be set up")]
+    Stripe(#[from] StripeConfigError),
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}; choose another address with --listen")]
     Listen {

@@ -20,9 +20,10 @@ use crate::domain::clock::Clock;
 use crate::gate::Limits;
 use crate::graphql;
 use crate::http::{self, AppState, ExplorerMode};
-use crate::links::Links;
+use crate::links::{Accounts, Links, Refresher};
 use crate::store::tenant::System;
 use crate::store::{self, Dump, MigrationState, Store};
+use crate::stripe::StripeClient;
 
 /// Where GraphQL is asked.
 const GRAPHQL_PATH: &str = "/graphql";
@@ -153,7 +154,9 @@ pub async fn serve(
         None => None,
     };
     let ready = ready(config, &format!("http://{address}"), demo.as_ref());
-    let state = Arc::new(state(config, store.clone(), keys, demo.as_ref()));
+    let (links, refresher) = links(config, &store)?;
+    let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
+    let state = Arc::new(state(config, store.clone(), keys, links, demo.as_ref()));
     let signal = stop_signal().map_err(AppError::Serve)?;
     let draining = Arc::clone(&state);
     let stop = async move {
@@ -164,6 +167,9 @@ pub async fn serve(
     tracing::info!(%address, database = ready.database, engine = store.engine(), "Ready");
     announce(&ready, demo.as_ref());
     http::serve(listener, http::router(state), stop, config.shutdown_deadline).await;
+    if let Some(refreshing) = refreshing {
+        refreshing.abort();
+    }
     close(store).await;
     tracing::info!("Stopped");
     Ok(())
@@ -239,12 +245,32 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
     }
 }
 
-fn state(config: &Config, store: Store, keys: JwtKeys, demo: Option<&Demo>) -> AppState {
+/// Links of the mirror, or live ones where there is a key to ask with.
+fn links(config: &Config, store: &Store) -> Result<(Links, Option<Refresher>), AppError> {
+    let hosts = config.store.link_hosts();
+    let access = &config.stripe;
+    let Some(base) = access.base.as_ref().filter(|_base| access.is_given()) else {
+        return Ok((Links::new(hosts), None));
+    };
+    // A fake of Stripe on this machine gives links to itself.
+    let hosts = hosts.and_local(base.url());
+    let mut own = Vec::new();
+    for (tenant, key) in &access.own {
+        let client = access.config(key, &hosts).map(StripeClient::new).transpose()?;
+        own.extend(client.map(|client| (tenant.clone(), client)));
+    }
+    let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts));
+    let accounts = Accounts::new(own, platform);
+    let (links, refresher) = Links::live(hosts, accounts, store.clone());
+    Ok((links, Some(refresher)))
+}
+
+fn state(config: &Config, store: Store, keys: JwtKeys, links: Links, demo: Option<&Demo>) -> AppState {
     AppState {
         schema: graphql::schema(),
         store,
         keys,
-        links: Arc::new(Links::new(config.store.link_hosts())),
+        links: Arc::new(links),
         limits: Limits::default(),
         // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
         billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.now.utc())),

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod bill;
 pub mod clock;
 pub mod decimal;
+pub mod drift;
 pub mod ids;
 pub mod integrity;
 pub mod invoice;

@@ -359,6 +359,7 @@ pub const TABLE: &[TypeAccess] = &[
         open: &["name", "rate", "level", "taxableAmount", "amount", "grossAmount", "exemption", "sourceKey"],
         scoped: &[],
     },
+    TypeAccess { name: "DriftIssue", open: &["field", "local", "upstream", "detectedAt"], scoped: &[] },
     TypeAccess { name: "Discount", open: &["name", "kind", "couponId", "amount", "lineItemId"], scoped: &[] },
     TypeAccess {
         name: "InvoiceChange",
@@ -405,10 +406,15 @@ pub const TABLE: &[TypeAccess] = &[
             "freshness",
             "fetchedAt",
             "guaranteedUntil",
+            "estimatedExpiry",
             "receiptFreshness",
             "receiptFetchedAt",
         ],
-        scoped: &[],
+        scoped: &[
+            ("lastErrorCode", Scope::InvoicesInternalRead),
+            ("lastErrorAt", Scope::InvoicesInternalRead),
+            ("drift", Scope::InvoicesInternalRead),
+        ],
     },
     TypeAccess {
         name: "InvoiceEvent",

@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_graphql::{Context, Result};
-use entity::Instant;
+use entity::{Instant, invoice};
 
 use super::access;
 use super::error::Failure;
+use super::scalars::Link;
 use crate::domain::viewer::Viewer;
-use crate::links::Links;
-use crate::loaders::Loaders;
+use crate::links::{Ask, LinkKey, Links, Seen, UpstreamStats};
+use crate::loaders::{LinkSource, Loaders};
 use crate::store::Reader;
 
 /// Who asks, and what is read with. Made anew for each request.
@@ -18,6 +19,7 @@ pub struct RequestContext {
     pub(super) viewer: Viewer,
     pub(super) loaders: Loaders,
     pub(super) links: Arc<Links>,
+    upstream: Arc<UpstreamStats>,
     pub(super) now: Instant,
     /// Objects that lists of this request may still give.
     objects_left: AtomicUsize,
@@ -30,8 +32,23 @@ const OBJECTS_MAX: usize = 100_000;
 impl RequestContext {
     /// The context of one request: everything is read as `viewer` may, `now` being the billing clock's time.
     pub fn new(viewer: Viewer, reader: Reader, links: Arc<Links>, now: Instant) -> Self {
-        let loaders = Loaders::new(viewer.tenant().clone(), reader);
-        Self { viewer, loaders, links, now, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+        let source = LinkSource::new(Arc::clone(&links), now);
+        let upstream = Arc::clone(&source.stats);
+        let loaders = Loaders::new(viewer.tenant().clone(), reader, source);
+        Self { viewer, loaders, links, upstream, now, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+    }
+
+    /// What of Stripe the request needs, counted while it runs.
+    pub fn upstream(&self) -> Arc<UpstreamStats> {
+        Arc::clone(&self.upstream)
+    }
+
+    /// What is asked of an invoice's links; nothing when it was never mirrored.
+    pub(super) async fn link(&self, invoice: &Arc<invoice::Model>, ask: Ask) -> Result<Seen, Failure> {
+        let Some(mirror) = self.loaders.mirror_of(invoice.id.clone()).await? else {
+            return Ok(Seen::Nothing);
+        };
+        Ok(self.loaders.link(LinkKey { invoice: Arc::clone(invoice), mirror, ask }).await?)
     }
 
     /// Takes a list's objects from what the request may still give.
@@ -83,4 +100,13 @@ pub(super) fn guarded_value<T>(
 fn allowed(ctx: &Context<'_>, field: (&'static str, &'static str)) -> Result<(), Failure> {
     let scope = access::scope_of(field).ok_or(Failure::Defect("a guarded field without a scope"))?;
     if request(ctx)?.viewer.scopes.has(scope) { Ok(()) } else { Err(Failure::Forbidden(scope)) }
+}
+
+/// What was seen of a link, as the field's value.
+pub(super) fn link(seen: Seen) -> Result<Option<Link>, Failure> {
+    match seen {
+        Seen::Link(link) => Ok(Some(Link(link))),
+        Seen::Failed(error) => Err(error.into()),
+        Seen::Nothing | Seen::State(_) => Ok(None),
+    }
 }

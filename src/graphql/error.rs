@@ -64,16 +64,33 @@ impl From<Failure> for Error {
                 error.log();
                 shown(&error)
             }
-            Failure::Link(error) => coded(&error.to_string(), "UPSTREAM_UNAVAILABLE").extend_with(|_, extensions| {
-                extensions.set("upstream", "stripe");
-                extensions.set("retryable", false);
-                match error {
-                    LinkError::NotConfigured => extensions.set("reason", "NOT_CONFIGURED"),
-                }
-            }),
+            Failure::Link(error) => upstream(error),
             Failure::Defect(what) => defect(what),
         }
     }
+}
+
+/// What Stripe says itself never leaves; the code and when to ask again do.
+fn upstream(error: LinkError) -> Error {
+    let code = match error {
+        LinkError::NotConfigured | LinkError::Unavailable(_) => "UPSTREAM_UNAVAILABLE",
+        LinkError::Timeout => "UPSTREAM_TIMEOUT",
+        LinkError::RateLimited(_) => "UPSTREAM_RATE_LIMITED",
+        LinkError::Auth => "UPSTREAM_AUTH",
+        LinkError::NotFound => "UPSTREAM_NOT_FOUND",
+        LinkError::BadResponse => "UPSTREAM_BAD_RESPONSE",
+        LinkError::BadUrl => "UPSTREAM_BAD_URL",
+    };
+    coded(&error.to_string(), code).extend_with(|_, extensions| {
+        extensions.set("upstream", "stripe");
+        extensions.set("retryable", error.retryable());
+        if let Some(after) = error.retry_after() {
+            extensions.set("retryAfterMs", u64::try_from(after.as_millis()).unwrap_or(u64::MAX));
+        }
+        if error == LinkError::NotConfigured {
+            extensions.set("reason", "NOT_CONFIGURED");
+        }
+    })
 }
 
 fn shown(error: &StoreError) -> Error {

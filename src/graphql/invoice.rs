@@ -7,7 +7,7 @@ use entity::{PaymentStatus as Status, invoice};
 
 use super::catalogue::BillingSubscription;
 use super::connection::within;
-use super::context::{Nullable, guarded, guarded_value, nullable, request};
+use super::context::{Nullable, guarded, guarded_value, link, nullable, request};
 use super::customer::Customer;
 use super::customer_snapshot::CustomerSnapshot;
 use super::discount::Discount;
@@ -18,7 +18,7 @@ use super::invoice_change::InvoiceChange;
 use super::invoice_event::InvoiceEvent;
 use super::kinds::{
     BillingReason, CollectionMethod, InvoicePaymentStatus, InvoiceStatus, InvoiceType, OriginKind, PaymentKind,
-    SourceSystem, TaxMode,
+    SourceSystem, TaxMode, UrlFreshness,
 };
 use super::line_item::LineItem;
 use super::money::{ExternalAttribute, MetadataEntry, Money, Period, external_attributes, metadata};
@@ -29,7 +29,7 @@ use super::source_document::SourceDocument;
 use super::tax::InvoiceTax;
 use super::upstream_invoice::UpstreamInvoice;
 use crate::domain::invoice as rules;
-use crate::links::Links;
+use crate::links::{Ask, Links, Seen};
 use crate::store::line_item::Part;
 
 /// Lines of one answer at the most.
@@ -46,6 +46,11 @@ impl Invoice {
     /// The row as an edge gives it.
     pub(super) fn some(row: Option<Arc<invoice::Model>>) -> Option<Self> {
         row.map(Self)
+    }
+
+    /// A link, if the caller may see links.
+    async fn link(&self, ctx: &Context<'_>, field: &'static str, ask: Ask) -> Nullable<Link> {
+        guarded(ctx, ("Invoice", field), async { link(request(ctx)?.link(&self.0, ask).await?) }).await
     }
 
     fn money(&self, minor: entity::Minor) -> Money {
@@ -514,56 +519,48 @@ impl Invoice {
 
     /// Stripe's page where the invoice can be seen and paid. May change between calls; `upstream.freshness` says how
     /// current it is. Null for drafts and for invoices that Stripe never had. Needs the scope `invoices.links:read`.
-    async fn hosted_invoice_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
-        guarded(ctx, ("Invoice", "hostedInvoiceUrl"), async {
-            let request = request(ctx)?;
-            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
-            Ok(request.links.hosted_invoice_url(&self.0, mirror.as_deref()).map(Link))
-        })
-        .await
+    async fn hosted_invoice_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default, desc = "How current it is to be.")] freshness: UrlFreshness,
+    ) -> Nullable<Link> {
+        self.link(ctx, "hostedInvoiceUrl", Ask::Page(freshness.into())).await
     }
 
     /// The invoice as a PDF, at Stripe. May change between calls. Null for drafts and for invoices that Stripe never
     /// had. Needs the scope `invoices.links:read`.
-    async fn invoice_pdf_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
-        guarded(ctx, ("Invoice", "invoicePdfUrl"), async {
-            let request = request(ctx)?;
-            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
-            Ok(request.links.invoice_pdf_url(&self.0, mirror.as_deref()).map(Link))
-        })
-        .await
+    async fn invoice_pdf_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default, desc = "How current it is to be.")] freshness: UrlFreshness,
+    ) -> Nullable<Link> {
+        self.link(ctx, "invoicePdfUrl", Ask::Pdf(freshness.into())).await
     }
 
     /// The receipt of the newest payment, at Stripe; `payments` has one for each. Null while nothing was paid, and
     /// when it was paid outside Stripe. Needs the scope `invoices.links:read`.
-    async fn receipt_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
-        guarded(ctx, ("Invoice", "receiptUrl"), async {
-            let request = request(ctx)?;
-            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
-            Ok(request.links.receipt_url(&self.0, mirror.as_deref()).map(Link))
-        })
-        .await
+    async fn receipt_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default, desc = "How current it is to be.")] freshness: UrlFreshness,
+    ) -> Nullable<Link> {
+        self.link(ctx, "receiptUrl", Ask::Receipt(freshness.into())).await
     }
 
-    /// A pay link that works now, never a stored one. Null when there is nothing to pay or Stripe never had the
-    /// invoice; null with
-    /// `UPSTREAM_UNAVAILABLE` when Stripe cannot be asked, `hostedInvoiceUrl` being the next best then. Needs the scope
-    /// `invoices.links:read`.
+    /// A pay link that works now: Stripe is asked for it every time. Null when there is nothing to pay or Stripe never
+    /// had the invoice; null with an error whose code begins with `UPSTREAM_` when Stripe cannot be asked,
+    /// `hostedInvoiceUrl` being the next best then. Needs the scope `invoices.links:read`.
     async fn pay_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
-        guarded(ctx, ("Invoice", "payUrl"), async {
-            let request = request(ctx)?;
-            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
-            Ok(request.links.pay_url(&self.0, mirror.as_deref())?.map(Link))
-        })
-        .await
+        self.link(ctx, "payUrl", Ask::Pay).await
     }
 
-    /// What is known of the invoice's mirror at Stripe. Null when it was never mirrored.
+    /// What is known of the invoice's mirror at Stripe, with what was fetched for this answer. Null when it was never
+    /// mirrored.
     async fn upstream(&self, ctx: &Context<'_>) -> Nullable<UpstreamInvoice> {
         nullable(async {
-            let request = request(ctx)?;
-            let mirror = request.loaders.mirror_of(self.0.id.clone()).await?;
-            Ok(mirror.map(|row| UpstreamInvoice { row, now: request.now }))
+            let seen = request(ctx)?.link(&self.0, Ask::State).await?;
+            let Seen::State(state) = seen else { return Ok(None) };
+            Ok(Some(UpstreamInvoice { state, invoice: Arc::clone(&self.0) }))
         })
         .await
     }

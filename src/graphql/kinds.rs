@@ -363,6 +363,57 @@ pub(super) enum Freshness {
     NeverFetched,
 }
 
+/// Why Stripe could not be read.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub(super) enum UpstreamErrorCode {
+    /// It did not answer in time.
+    Timeout,
+    /// It is asked too often.
+    RateLimited,
+    /// It cannot be reached, or fails.
+    Unavailable,
+    /// It refuses the key.
+    Auth,
+    /// It does not know the invoice any more.
+    NotFound,
+    /// Its answer cannot be used.
+    BadResponse,
+    /// Its link leads where links may not lead.
+    BadUrl,
+    /// No connection is configured.
+    NotConfigured,
+}
+
+impl UpstreamErrorCode {
+    /// The stored word; one that nobody knows is an answer that cannot be used.
+    pub(super) fn of(word: &str) -> Self {
+        match word {
+            "TIMEOUT" => Self::Timeout,
+            "RATE_LIMITED" => Self::RateLimited,
+            "UNAVAILABLE" => Self::Unavailable,
+            "AUTH" => Self::Auth,
+            "NOT_FOUND" => Self::NotFound,
+            "BAD_URL" => Self::BadUrl,
+            "NOT_CONFIGURED" => Self::NotConfigured,
+            _ => Self::BadResponse,
+        }
+    }
+}
+
+/// How current a link to Stripe is to be.
+#[derive(Clone, Copy, Debug, Default, Enum, PartialEq, Eq)]
+#[graphql(remote = "links::Wanted")]
+pub(super) enum UrlFreshness {
+    /// What is stored while it is less than a day old; older links are fetched, and given as they are when Stripe does
+    /// not answer. Links of nine days and receipts of 25 are not given without Stripe.
+    #[default]
+    Cached,
+    /// What Stripe gives within 0.8 seconds, else what is stored.
+    PreferFresh,
+    /// What Stripe gives, else null with an error.
+    RequireFresh,
+}
+
 /// What a list of invoices can be ordered by. Invoices without the value come last in either direction; ties are broken by id.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "store::invoice::OrderField")]

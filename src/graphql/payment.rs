@@ -5,12 +5,13 @@ use std::sync::Arc;
 use async_graphql::{Context, ID, Object, SimpleObject};
 use entity::{PaymentId, payment, payment_method};
 
-use super::context::{Nullable, guarded, nullable, request};
+use super::context::{Nullable, guarded, link, nullable, request};
 use super::error::Failure;
 use super::invoice::Invoice;
-use super::kinds::{PaymentKind, PaymentMethodType, PaymentReferenceKind, PaymentStatus};
+use super::kinds::{PaymentKind, PaymentMethodType, PaymentReferenceKind, PaymentStatus, UrlFreshness};
 use super::money::Money;
 use super::scalars::{DateTime, Link};
+use crate::links::{Ask, Seen};
 
 /// A payment or a refund.
 #[derive(Clone)]
@@ -152,9 +153,22 @@ impl Payment {
 
     /// The receipt at Stripe. May change between calls. Null when there is none. Needs the scope
     /// `invoices.links:read`.
-    async fn receipt_url(&self, ctx: &Context<'_>) -> Nullable<Link> {
+    async fn receipt_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default, desc = "How current it is to be.")] freshness: UrlFreshness,
+    ) -> Nullable<Link> {
         guarded(ctx, ("Payment", "receiptUrl"), async {
-            Ok(request(ctx)?.links.payment_receipt_url(&self.0).map(Link))
+            let request = request(ctx)?;
+            if !request.links.are_live() {
+                return Ok(request.links.stored_receipt(&self.0).map(Link));
+            }
+            let Some(invoice) = request.loaders.invoice(self.0.invoice_id.clone()).await? else { return Ok(None) };
+            let ask = Ask::PaymentReceipt(Arc::clone(&self.0), freshness.into());
+            match request.link(&invoice, ask).await? {
+                Seen::Nothing => Ok(request.links.stored_receipt(&self.0).map(Link)),
+                seen => link(seen),
+            }
         })
         .await
     }

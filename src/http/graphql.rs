@@ -178,6 +178,7 @@ async fn execute(
     let counter = Arc::new(StatementStats::default());
     let reader = state.store.reader(&counter);
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
+    let upstream = context.upstream();
     let mut request = async_graphql::Request::new("").variables(params.variables).data(context);
     request.operation_name = params.operation_name;
     request.set_parsed_query(document);
@@ -185,8 +186,8 @@ async fn execute(
     if !debug {
         return response;
     }
-    let upstream_calls = 0;
-    response.extension("debug", value!({"statements": counter.statements(), "upstream": {"calls": upstream_calls}}))
+    let upstream = value!({"calls": upstream.calls(), "stale": upstream.stale(), "durationMs": upstream.duration_ms()});
+    response.extension("debug", value!({"statements": counter.statements(), "upstream": upstream}))
 }
 
 #[cfg(test)]

@@ -11,15 +11,17 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use entity::{
-    CustomerId, InvoiceEventId, InvoiceId, LineItemId, PaymentId, PaymentMethodId, PriceId, ProductId, RentalId,
-    SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, customer, customer_snapshot, discount, invoice,
-    invoice_change, invoice_event, line_item, payment, payment_method, price, product, rental, source_document,
-    sub_line, subscription, tax, upstream_invoice,
+    CustomerId, Instant, InvoiceEventId, InvoiceId, LineItemId, PaymentId, PaymentMethodId, PriceId, ProductId,
+    RentalId, SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, customer, customer_snapshot, discount,
+    invoice, invoice_change, invoice_event, line_item, payment, payment_method, price, product, rental,
+    source_document, sub_line, subscription, tax, upstream_invoice,
 };
 
 use self::batch::Batch;
 use crate::domain::viewer::Tenant;
+use crate::links::{LinkKey, Links, Seen, UpstreamStats};
 use crate::store::{self, Page, Reader, StoreError};
+use crate::stripe::Deadline;
 
 /// Why a value could not be loaded.
 pub type LoadError = batch::LoadError<StoreError>;
@@ -45,6 +47,27 @@ type Relation<K, V> = Batch<K, V, StoreError>;
 struct Source {
     tenant: Tenant,
     reader: Reader,
+}
+
+/// What links are resolved with.
+#[derive(Clone, Debug)]
+pub struct LinkSource {
+    /// Who resolves them.
+    pub links: Arc<Links>,
+    /// The billing clock's time.
+    pub now: Instant,
+    /// When the request stops waiting for Stripe.
+    pub deadline: Deadline,
+    /// What of Stripe the request needed so far.
+    pub stats: Arc<UpstreamStats>,
+}
+
+impl LinkSource {
+    /// For a request that begins now.
+    pub fn new(links: Arc<Links>, now: Instant) -> Self {
+        let deadline = Deadline::after(links.patience());
+        Self { links, now, deadline, stats: Arc::default() }
+    }
 }
 
 /// The relations of one request.
@@ -84,6 +107,7 @@ pub struct Loaders {
     events_of_invoices: Relation<(InvoiceId, u64), Rows<invoice_event::Model>>,
     documents: Relation<SourceDocumentId, Row<source_document::Model>>,
     documents_of_invoices: Relation<InvoiceId, Row<source_document::Model>>,
+    links: Relation<LinkKey, Seen>,
 }
 
 /// A relation with arguments: one read per distinct set of arguments.
@@ -117,9 +141,9 @@ macro_rules! relation {
 }
 
 impl Loaders {
-    /// Loaders of one request: everything is read as `tenant`, through `reader`.
+    /// Loaders of one request: everything is read as `tenant`, through `reader`, and links through `links`.
     #[expect(clippy::too_many_lines, reason = "a table: one row per relation")]
-    pub fn new(tenant: Tenant, reader: Reader) -> Self {
+    pub fn new(tenant: Tenant, reader: Reader, links: LinkSource) -> Self {
         let source = Arc::new(Source { tenant, reader });
         let from = &source;
         Self {
@@ -210,6 +234,7 @@ impl Loaders {
             ),
             documents: relation!(from, store::source_document::by_ids, row),
             documents_of_invoices: relation!(from, store::source_document::of_invoices, row),
+            links: links_of(from, links),
             source,
         }
     }
@@ -218,6 +243,18 @@ impl Loaders {
     pub fn reader(&self) -> (&Tenant, &Reader) {
         (&self.source.tenant, &self.source.reader)
     }
+}
+
+/// Links are no rows: one round of questions is resolved together, at Stripe where that is needed.
+fn links_of(source: &Arc<Source>, asked: LinkSource) -> Relation<LinkKey, Seen> {
+    let source = Arc::clone(source);
+    Batch::new(move |keys| {
+        let (source, asked) = (Arc::clone(&source), asked.clone());
+        async move {
+            let LinkSource { links, now, deadline, stats } = &asked;
+            Ok(links.resolve(&source.tenant, keys, *now, *deadline, stats).await)
+        }
+    })
 }
 
 /// One method per relation: its question is its name.
@@ -236,6 +273,8 @@ macro_rules! questions {
 }
 
 questions! {
+    /// What is asked of an invoice's links.
+    link(key: LinkKey) -> Seen = links;
     /// An invoice.
     invoice(id: InvoiceId) -> Row<invoice::Model> = invoices;
     /// The line of that id.

@@ -1,17 +1,17 @@
 //! Payments and refunds of invoices, as stored.
 //!
-//! Reads only. Source of truth: table `payments`. Order: oldest first, so that the last row is the latest attempt.
+//! Source of truth: table `payments`. Order: oldest first, so that the last row is the latest attempt.
 //! Amounts: minor units, never negative; `kind` tells a refund.
 
 use std::collections::HashMap;
 
-use entity::{InvoiceId, PaymentId, PaymentKind, payment, payment::Column};
+use entity::{Instant, InvoiceId, PaymentId, PaymentKind, payment, payment::Column};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
+use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
-use super::StoreError;
 use super::engine::any_of;
 use super::scope::{grouped, texts, visible};
+use super::{StoreError, Tx};
 use crate::domain::viewer::Tenant;
 
 /// Payments by id; those that are unknown, or not the caller's, are left out.
@@ -70,4 +70,25 @@ pub async fn refunds_of(
 
 fn own(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Condition, StoreError> {
     visible(db.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)
+}
+
+/// Writes the receipt of a payment, as it was read at Stripe at that moment.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn save_receipt(
+    tenant: &Tenant,
+    tx: &Tx,
+    id: &PaymentId,
+    link: &str,
+    read_at: Instant,
+) -> Result<(), StoreError> {
+    let this = own(tenant, tx)?.add(Column::Id.eq(id.clone()));
+    let values = payment::ActiveModel {
+        receipt_url: Set(Some(link.to_owned())),
+        receipt_fetched_at: Set(Some(read_at)),
+        ..Default::default()
+    };
+    payment::Entity::update_many().set(values).filter(this).exec(tx).await?;
+    Ok(())
 }

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use entity::{InvoiceId, upstream_invoice, upstream_invoice::Column};
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter};
+use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
-use super::StoreError;
 use super::scope::parts_of;
+use super::{StoreError, Tx};
 use crate::domain::viewer::Tenant;
 
 /// The mirror of each invoice; invoices that were never mirrored are left out.
@@ -21,4 +21,33 @@ pub async fn of_invoices(
     let these = parts_of(db.get_database_backend(), tenant, Column::TenantId, Column::InvoiceId, invoices)?;
     let rows = upstream_invoice::Entity::find().filter(these).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.invoice_id.clone(), row)).collect())
+}
+
+/// Writes what was read of an invoice at Stripe over its mirror, unless something newer stands there. Tells whether it
+/// was written.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn save(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) -> Result<bool, StoreError> {
+    let backend = tx.get_database_backend();
+    let these = parts_of(backend, tenant, Column::TenantId, Column::InvoiceId, std::slice::from_ref(&row.invoice_id))?;
+    let older = Column::UpdatedAt.lte(row.updated_at);
+    let values = upstream_invoice::ActiveModel {
+        stripe_customer_id: Set(row.stripe_customer_id.clone()),
+        upstream_status: Set(row.upstream_status.clone()),
+        hosted_invoice_url: Set(row.hosted_invoice_url.clone()),
+        invoice_pdf_url: Set(row.invoice_pdf_url.clone()),
+        links_fetched_at: Set(row.links_fetched_at),
+        receipt_url: Set(row.receipt_url.clone()),
+        receipt_fetched_at: Set(row.receipt_fetched_at),
+        upstream_amount_due: Set(row.upstream_amount_due),
+        upstream_amount_paid: Set(row.upstream_amount_paid),
+        last_error_code: Set(row.last_error_code.clone()),
+        last_error_at: Set(row.last_error_at),
+        fetch_failures: Set(row.fetch_failures),
+        updated_at: Set(row.updated_at),
+        ..Default::default()
+    };
+    let written = upstream_invoice::Entity::update_many().set(values).filter(these).filter(older).exec(tx).await?;
+    Ok(written.rows_affected > 0)
 }

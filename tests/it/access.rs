@@ -139,6 +139,7 @@ fn road(type_name: &str, world: &Full) -> Road {
         "CustomerSnapshot" => {
             (format!("invoice(id: \"{}\") {{ customerSnapshot", world.invoice), &["invoice", "customerSnapshot"])
         }
+        "UpstreamInvoice" => (format!("invoice(id: \"{}\") {{ upstream", world.invoice), &["invoice", "upstream"]),
         other => panic!("{other} has scoped fields: say here how to get to an object of it"),
     };
     Road { before, place }

@@ -499,7 +499,10 @@ async fn statements_are_told_to_those_who_may_ask() {
         send(request.header("x-debug", flag).json(&json!({"query": TYPENAME})))
     };
     let told = ask("merchant", "1").await;
-    assert_eq!(told.body["extensions"]["debug"], json!({"statements": 0, "upstream": {"calls": 0}}));
+    assert_eq!(
+        told.body["extensions"]["debug"],
+        json!({"statements": 0, "upstream": {"calls": 0, "stale": 0, "durationMs": 0}})
+    );
     let not_asked = ask("merchant", "0").await;
     assert!(not_asked.body["extensions"]["debug"].is_null(), "{}", not_asked.text);
 }

@@ -52,7 +52,7 @@ impl Check {
         if self.faults.is_empty() { Ok(value) } else { Err(Faults(self.faults)) }
     }
 
-    fn fault(&mut self, setting: &str, problem: String) {
+    pub(super) fn fault(&mut self, setting: &str, problem: String) {
         self.faults.push(Fault { setting: setting.to_owned(), problem });
     }
 
@@ -68,6 +68,7 @@ impl Check {
                 SHUTDOWN_DEADLINE_MS,
             ),
             explorer: self.explorer(given),
+            stripe: self.stripe(given),
         }
     }
 
@@ -176,7 +177,13 @@ impl Check {
         Duration::from_millis(self.number(setting, given, default_ms, TIMEOUT_MS))
     }
 
-    fn number(&mut self, setting: &str, given: Option<&Given>, default: u64, range: RangeInclusive<u64>) -> u64 {
+    pub(super) fn number(
+        &mut self,
+        setting: &str,
+        given: Option<&Given>,
+        default: u64,
+        range: RangeInclusive<u64>,
+    ) -> u64 {
         let expected = format!("a whole number from {} to {}", range.start(), range.end());
         let number = self.parsed(setting, given, default, &expected);
         if !range.contains(&number) {
@@ -227,7 +234,7 @@ impl LogFormat {
     }
 }
 
-fn text(given: Option<&Given>) -> Option<&str> {
+pub(super) fn text(given: Option<&Given>) -> Option<&str> {
     given.map(|given| given.0.trim()).filter(|text| !text.is_empty())
 }
 

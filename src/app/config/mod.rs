@@ -5,6 +5,7 @@
 //! [`Settings`]; what `config print` prints is such a file, but for the secrets.
 
 mod check;
+mod stripe;
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,7 +19,9 @@ use serde_json::{Value, json};
 use crate::domain::link::LinkHosts;
 use crate::http::ExplorerMode;
 use crate::store::{DatabaseUrl, PoolSettings};
+use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
+pub use stripe::StripeAccess;
 
 /// What a setting is called in the environment. Its flag is the field's name.
 mod env {
@@ -36,6 +39,10 @@ mod env {
     pub(super) const EXPLORER: &str = "BILLING_EXPLORER";
     pub(super) const GATEWAY_EXPLORER: &str = "BILLING_GATEWAY_EXPLORER";
     pub(super) const LINK_HOSTS: &str = "BILLING_LINK_HOSTS";
+    pub(super) const STRIPE_KEY: &str = "BILLING_STRIPE_KEY";
+    pub(super) const STRIPE_TENANT: &str = "BILLING_STRIPE_TENANT";
+    pub(super) const STRIPE_BASE_URL: &str = "BILLING_STRIPE_BASE_URL";
+    pub(super) const STRIPE_REPLICAS: &str = "BILLING_STRIPE_REPLICAS";
     pub(super) const LOG_FORMAT: &str = "BILLING_LOG_FORMAT";
     pub(super) const LOG_LEVEL: &str = "BILLING_LOG_LEVEL";
 }
@@ -117,6 +124,23 @@ pub struct Settings {
     /// Hosts that links may lead to beside Stripe's, with commas between them
     #[arg(long, global = true, env = env::LINK_HOSTS, value_name = "HOSTS", hide_short_help = true)]
     link_hosts: Option<Given>,
+    /// A restricted key that reads invoices at Stripe, `rk_…`; links are live where there is one. Others can see the
+    /// flag: prefer the environment
+    #[arg(long, global = true, env = env::STRIPE_KEY, value_name = "KEY", hide_env_values = true)]
+    stripe_key: Option<Given>,
+    /// The tenant whose account the key opens; without it the key is a Connect platform's, and each invoice's mirror
+    /// names its account
+    #[arg(long, global = true, env = env::STRIPE_TENANT, value_name = "TENANT", hide_short_help = true)]
+    stripe_tenant: Option<Given>,
+    /// Where Stripe's API is; `http` only on this machine and with a test key [default: <https://api.stripe.com>]
+    #[arg(long, global = true, env = env::STRIPE_BASE_URL, value_name = "URL", hide_short_help = true)]
+    stripe_base_url: Option<Given>,
+    /// How many replicas share Stripe's limits [default: 1]
+    #[arg(long, global = true, env = env::STRIPE_REPLICAS, value_name = "NUMBER", hide_short_help = true)]
+    stripe_replicas: Option<Given>,
+    /// Keys of further tenants, in the file only
+    #[arg(skip)]
+    stripe_accounts: stripe::GivenAccounts,
     /// How log lines look: `text` or `json` [default: text]
     #[arg(long, global = true, env = env::LOG_FORMAT, value_name = "FORMAT", hide_short_help = true)]
     log_format: Option<Given>,
@@ -187,6 +211,8 @@ pub struct Config {
     pub shutdown_deadline: Duration,
     /// Which page is served as the explorer.
     pub explorer: ExplorerMode,
+    /// Accounts at Stripe. Without any, links come from the mirror, and there is no pay link.
+    pub stripe: StripeAccess,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -249,6 +275,11 @@ impl Settings {
             explorer: first(first(self.explorer, self.gateway_explorer), file.explorer),
             gateway_explorer: None,
             link_hosts: first(self.link_hosts, file.link_hosts),
+            stripe_key: first(self.stripe_key, file.stripe_key),
+            stripe_tenant: first(self.stripe_tenant, file.stripe_tenant),
+            stripe_base_url: first(self.stripe_base_url, file.stripe_base_url),
+            stripe_replicas: first(self.stripe_replicas, file.stripe_replicas),
+            stripe_accounts: file.stripe_accounts,
             log_format: first(self.log_format, file.log_format),
             log_level: first(self.log_level, file.log_level),
         }
@@ -299,6 +330,7 @@ impl Config {
     /// The effective settings by their key in the file. The secret and the database's password are not shown.
     pub fn shown(&self) -> Vec<(&'static str, Value)> {
         let pool = &self.store.pool;
+        let base = self.stripe.base.as_ref().map(BaseUrl::url);
         let millis = |time: Duration| json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         vec![
             ("database_url", json!(self.store.url.shown())),
@@ -313,6 +345,8 @@ impl Config {
             ("jwt_audience", json!(self.tokens.audience)),
             ("explorer", json!(explorer_word(self.explorer))),
             ("link_hosts", json!(self.store.more_link_hosts)),
+            ("stripe_base_url", json!(base.map(|url| url.as_str().trim_end_matches('/')))),
+            ("stripe_replicas", json!(self.stripe.replicas)),
             ("log_format", json!(self.log.format.word())),
             ("log_level", json!(self.log.level)),
         ]

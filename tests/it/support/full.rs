@@ -203,6 +203,8 @@ fn bill_of(full: &Full, status: e::InvoiceStatus) -> Bill {
             stripe_invoice_id: Some(format!("in_{}", full.invoice)),
             links_fetched_at: Some(minutes(5)),
             receipt_fetched_at: Some(minutes(5)),
+            last_error_code: Some("TIMEOUT".to_owned()),
+            last_error_at: Some(minutes(6)),
             ..Default::default()
         }),
         ..Default::default()

@@ -6,7 +6,7 @@ use async_graphql::{Request, Variables};
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, ScopeSet, Viewer};
 use billing_gateway::graphql::{RequestContext, Schema, schema};
-use billing_gateway::links::Links;
+use billing_gateway::links::{Links, UpstreamStats};
 use billing_gateway::loaders::batch::unconstrained;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, StatementStats, Store};
 use chrono::{DateTime, Utc};
@@ -27,6 +27,8 @@ pub(crate) const POOLS: PoolSettings = PoolSettings {
 pub(crate) struct Gateway {
     pub(crate) store: Store,
     pub(crate) now: Instant,
+    /// Where links come from: the mirror, unless a test says otherwise.
+    pub(crate) links: Arc<Links>,
     schema: Schema,
     texts: Arc<Mutex<Vec<String>>>,
     pub(crate) database: TestDatabase,
@@ -38,6 +40,7 @@ pub(crate) struct Answer {
     pub(crate) data: Value,
     pub(crate) errors: Vec<Value>,
     pub(crate) statements: u64,
+    pub(crate) upstream: Arc<UpstreamStats>,
 }
 
 impl Answer {
@@ -64,14 +67,16 @@ impl Gateway {
         let noted = Arc::clone(&texts);
         store.observe(move |text, _elapsed| noted.lock().unwrap().push(text.to_owned()));
         let now = Instant::new("2026-06-15T00:00:00Z".parse().unwrap());
-        Self { store, now, schema: schema(), texts, database }
+        let links = Arc::new(Links::new(LinkHosts::default()));
+        Self { store, now, links, schema: schema(), texts, database }
     }
 
     /// Asks as `viewer`.
     pub(crate) async fn ask(&self, viewer: &Viewer, query: &str, variables: Value) -> Answer {
         let stats = Arc::new(StatementStats::default());
-        let links = Arc::new(Links::new(LinkHosts::default()));
+        let links = Arc::clone(&self.links);
         let context = RequestContext::new(viewer.clone(), self.store.reader(&stats), links, self.now);
+        let upstream = context.upstream();
         let request = Request::new(query).variables(Variables::from_json(variables)).data(context);
         let response = unconstrained(self.schema.execute(request)).await;
         let response = serde_json::to_value(response).unwrap();
@@ -79,6 +84,7 @@ impl Gateway {
             data: response["data"].clone(),
             errors: response["errors"].as_array().cloned().unwrap_or_default(),
             statements: stats.statements(),
+            upstream,
         }
     }
 

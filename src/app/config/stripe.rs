@@ -1,0 +1,99 @@
+//! Which accounts at Stripe are asked, and how.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroU32;
+
+use entity::TenantId;
+
+use super::check::{Check, text};
+use super::{Given, Settings, env};
+use crate::domain::link::LinkHosts;
+use crate::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
+
+/// Stripe itself.
+const BASE_URL: &str = "https://api.stripe.com";
+
+/// Replicas that share an account, at most.
+const REPLICAS_MAX: u64 = 100;
+
+/// Accounts at Stripe.
+#[derive(Clone, Debug)]
+pub struct StripeAccess {
+    /// Keys of tenants with accounts of their own.
+    pub own: Vec<(TenantId, ApiKey)>,
+    /// A Connect platform's key, which opens the account that an invoice's mirror names.
+    pub platform: Option<ApiKey>,
+    /// Where the API is; absent only while settings are wrong.
+    pub base: Option<BaseUrl>,
+    /// How many replicas share the accounts' limits.
+    pub replicas: NonZeroU32,
+}
+
+impl StripeAccess {
+    /// Whether there is anyone to ask.
+    pub const fn is_given(&self) -> bool {
+        !self.own.is_empty() || self.platform.is_some()
+    }
+
+    /// What a client of a key needs to know; none without an address.
+    pub fn config(&self, key: &ApiKey, hosts: &LinkHosts) -> Option<StripeConfig> {
+        Some(StripeConfig {
+            base: self.base.clone()?,
+            key: key.clone(),
+            account: None,
+            hosts: hosts.clone(),
+            limits: StripeLimits { replicas: self.replicas, ..StripeLimits::default() },
+        })
+    }
+}
+
+/// Keys of tenants, as the file has them: tenant to key.
+pub(super) type GivenAccounts = BTreeMap<String, Given>;
+
+impl Check {
+    /// The accounts that are asked.
+    pub(super) fn stripe(&mut self, given: &Settings) -> StripeAccess {
+        let mut own: Vec<(TenantId, ApiKey)> = Vec::new();
+        for (tenant, key) in &given.stripe_accounts {
+            let tenant = self.tenant("stripe_accounts", tenant);
+            own.extend(tenant.zip(self.key("stripe_accounts", key)));
+        }
+        let key = given.stripe_key.as_ref().filter(|key| text(Some(key)).is_some());
+        let key = key.and_then(|key| self.key(env::STRIPE_KEY, key));
+        let tenant = text(given.stripe_tenant.as_ref()).map(str::to_owned);
+        let tenant = tenant.and_then(|tenant| self.tenant(env::STRIPE_TENANT, &tenant));
+        let mut platform = None;
+        match (key, tenant) {
+            (Some(key), Some(tenant)) => own.push((tenant, key)),
+            (Some(key), None) => platform = Some(key),
+            (None, Some(_)) => self.fault(env::STRIPE_TENANT, "is of no use without a key".to_owned()),
+            (None, None) => {}
+        }
+        // A key of development may be sent to this machine in the clear; one that moves money may not.
+        let local = own.iter().map(|(_, key)| key).chain(&platform).all(|key| !key.livemode());
+        let base = self.base(given, local);
+        let replicas = self.number(env::STRIPE_REPLICAS, given.stripe_replicas.as_ref(), 1, 1..=REPLICAS_MAX);
+        let replicas = u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        StripeAccess { own, platform, base, replicas }
+    }
+
+    fn base(&mut self, given: &Settings, local: bool) -> Option<BaseUrl> {
+        let url = text(given.stripe_base_url.as_ref()).unwrap_or(BASE_URL);
+        let parsed = BaseUrl::parse(url, local);
+        parsed.map_err(|error| self.fault(env::STRIPE_BASE_URL, format!("cannot be used: {error}"))).ok()
+    }
+
+    /// The key itself is never repeated.
+    fn key(&mut self, setting: &str, given: &Given) -> Option<ApiKey> {
+        let parsed = ApiKey::parse(text(Some(given)).unwrap_or_default());
+        parsed.map_err(|error| self.fault(setting, format!("holds no key of Stripe's: {error}"))).ok()
+    }
+
+    fn tenant(&mut self, setting: &str, id: &str) -> Option<TenantId> {
+        let known = id.starts_with(TenantId::PREFIX);
+        if !known {
+            self.fault(setting, format!("names {id:?}, which is no tenant's id such as ten_…"));
+        }
+        known.then(|| TenantId(id.to_owned()))
+    }
+}

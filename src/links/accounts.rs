@@ -1,0 +1,60 @@
+//! Which account at Stripe knows a tenant's invoices.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use entity::{TenantId, upstream_invoice};
+
+use crate::stripe::{StripeAccountId, StripeClient, StripeConfig};
+
+/// An account that can be asked.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What tells it from all others here.
+    pub(super) name: Arc<str>,
+    pub(super) client: StripeClient,
+}
+
+/// The accounts of all tenants: some have keys of their own, and a platform's key opens the accounts connected to it.
+#[derive(Debug)]
+pub struct Accounts {
+    own: HashMap<TenantId, Account>,
+    platform: Option<StripeConfig>,
+    /// Accounts that were asked through the platform's key.
+    connected: Mutex<HashMap<StripeAccountId, Account>>,
+}
+
+impl Accounts {
+    /// The accounts of tenants with keys of their own and, for everyone else, those that a platform's key opens: an
+    /// invoice's mirror names the account.
+    pub fn new(own: impl IntoIterator<Item = (TenantId, StripeClient)>, platform: Option<StripeConfig>) -> Self {
+        let named = own.into_iter().map(|(tenant, client)| {
+            let account = Account { name: tenant.0.as_str().into(), client };
+            (tenant, account)
+        });
+        Self { own: named.collect(), platform, connected: Mutex::default() }
+    }
+
+    /// The client of a tenant that has a key of its own.
+    pub fn client(&self, tenant: &TenantId) -> Option<&StripeClient> {
+        self.own.get(tenant).map(|account| &account.client)
+    }
+
+    /// The account that knows a mirror.
+    pub(super) fn knowing(&self, tenant: &TenantId, mirror: &upstream_invoice::Model) -> Option<Account> {
+        if let Some(account) = self.own.get(tenant) {
+            return Some(account.clone());
+        }
+        let id = StripeAccountId::parse(mirror.stripe_account_id.as_deref()?).ok()?;
+        let platform = self.platform.as_ref()?;
+        let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(account) = connected.get(&id) {
+            return Some(account.clone());
+        }
+        let config = StripeConfig { account: Some(id.clone()), ..platform.clone() };
+        let client = StripeClient::new(config).ok()?;
+        let account = Account { name: id.as_str().into(), client };
+        connected.insert(id, account.clone());
+        Some(account)
+    }
+}
