@@ -1,15 +1,20 @@
 //! The program `fake-stripe`: serves a state file until it is told to stop.
 
+use std::convert::Infallible;
 use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser;
 use fake_stripe::{FakeStripe, State};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How often a file that is followed is looked at.
+const LOOKED_AT: Duration = Duration::from_millis(100);
 
 /// A fake of Stripe for demos and tests: it serves the invoices of a file under the real paths
 #[derive(Debug, Parser)]
@@ -22,6 +27,9 @@ struct Cli {
     /// A JSON file with the invoices; without one there are none
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
+    /// Read the file again whenever it is written; until it is there, there are no invoices
+    #[arg(long, requires = "state")]
+    follow: bool,
     /// Say where it listens as one line of JSON
     #[arg(long)]
     json: bool,
@@ -40,7 +48,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let state = cli.state.as_deref().map(read).transpose()?.unwrap_or_default();
+    let state = cli.state.as_deref().filter(|path| !cli.follow || path.exists()).map(read).transpose()?;
+    let state = state.unwrap_or_default();
     let fake = FakeStripe::listen(cli.listen, state).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -52,11 +61,33 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")?;
     out.flush()?;
+    let followed = cli.state.as_deref().filter(|_path| cli.follow);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        never = follow(&fake, followed) => match never {},
     }
     Ok(())
+}
+
+/// Serves what the file says, as often as it is written. A file that cannot be read changes nothing.
+async fn follow(fake: &FakeStripe, path: Option<&Path>) -> Infallible {
+    let Some(path) = path else { return std::future::pending().await };
+    let written = || std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    let mut seen = written();
+    loop {
+        tokio::time::sleep(LOOKED_AT).await;
+        let now = written();
+        if now != seen {
+            seen = now;
+            match read(path) {
+                Ok(state) => fake.replace(state),
+                Err(error) => {
+                    let _told = writeln!(std::io::stderr(), "{error}");
+                }
+            }
+        }
+    }
 }
 
 fn read(path: &Path) -> Result<State, Box<dyn Error>> {

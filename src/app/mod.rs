@@ -7,6 +7,7 @@ pub mod verify;
 pub mod wiring;
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use crate::actions::import_document::ImportError;
 use entity::TenantId;
@@ -84,6 +85,15 @@ pub enum AppError {
     /// A token cannot be signed.
     #[error("the token cannot be made")]
     Sign(#[from] SignError),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which one.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
     /// Stripe cannot be asked.
     #[error("calls to Stripe cannot be set up")]
     Stripe(#[from] StripeConfigError),

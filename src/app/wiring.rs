@@ -1,6 +1,7 @@
 //! From settings to a running server, and down again.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::actions::create_tenant::{self, NewTenant};
 use crate::auth::JwtKeys;
 use crate::demo::Plan;
 use crate::domain::clock::Clock;
+use crate::domain::link::LinkHosts;
 use crate::gate::Limits;
 use crate::graphql;
 use crate::http::{self, AppState, ExplorerMode};
@@ -140,7 +142,7 @@ pub async fn serve(
     let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
-    if let Some(options) = demo {
+    if let Some(options) = &demo {
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "The demo hands its tokens to everyone who can reach this address");
         }
@@ -149,8 +151,8 @@ pub async fn serve(
     let store = open(&config.store).await?;
     let keys = keys(&config.tokens)?;
     let hosts = config.store.link_hosts();
-    let demo = match demo {
-        Some(options) => Some(demo::load(&store, &keys, &hosts, &options.plan).await?),
+    let demo = match &demo {
+        Some(options) => Some(load_demo(&store, &keys, &hosts, options).await?),
         None => None,
     };
     let ready = ready(config, &format!("http://{address}"), demo.as_ref());
@@ -175,13 +177,27 @@ pub async fn serve(
     Ok(())
 }
 
+/// Loads the demo, and tells a fake of Stripe about it. The file is there at once and whole.
+async fn load_demo(store: &Store, keys: &JwtKeys, hosts: &LinkHosts, options: &DemoOptions) -> Result<Demo, AppError> {
+    let demo = demo::load(store, keys, hosts, &options.plan).await?;
+    if let Some(path) = &options.stripe_state {
+        let failed = |source| AppError::Write { path: path.clone(), source };
+        let draft = path.with_extension("new");
+        tokio::fs::write(&draft, demo.plan.stripe_state().to_string()).await.map_err(failed)?;
+        tokio::fs::rename(&draft, path).await.map_err(failed)?;
+    }
+    Ok(demo)
+}
+
 /// What demo a server shows.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DemoOptions {
     /// What its store is filled with, where it holds no other demo.
     pub plan: Plan,
     /// Whether everything the store holds is taken away first.
     pub reset: bool,
+    /// Where to write what a fake of Stripe is to know of it.
+    pub stripe_state: Option<PathBuf>,
 }
 
 /// Fills a database with a demo, and gives what it holds then.
@@ -273,7 +289,7 @@ fn state(config: &Config, store: Store, keys: JwtKeys, links: Links, demo: Optio
         links: Arc::new(links),
         limits: Limits::default(),
         // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
-        billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.now.utc())),
+        billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.plan.now.utc())),
         explorer: config.explorer,
         explorer_config: demo
             .map_or_else(|| demo::plain_explorer_config(GRAPHQL_PATH), |demo| demo.explorer_config(GRAPHQL_PATH)),

@@ -1,6 +1,7 @@
 //! `serve`: runs the gateway until SIGTERM or SIGINT.
 
 use std::fmt::Write;
+use std::path::PathBuf;
 
 use super::{CliError, output};
 use crate::app::config::Settings;
@@ -25,6 +26,9 @@ pub(super) struct Args {
     /// Take away everything the demo's database holds, and start anew
     #[arg(long, requires = "demo")]
     reset: bool,
+    /// Write what a fake of Stripe is to know of the demo to this file, for `fake-stripe --state`
+    #[arg(long, requires = "demo", value_name = "FILE")]
+    stripe_state: Option<PathBuf>,
     /// When ready, print one line of JSON and nothing else on standard output
     #[arg(long)]
     json: bool,
@@ -43,7 +47,11 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             output::line(for_people(ready, demo));
         }
     };
-    let demo = args.demo.then(|| DemoOptions { plan: Plan::of(args.demo_size), reset: args.reset });
+    let demo = args.demo.then(|| DemoOptions {
+        plan: Plan::of(args.demo_size),
+        reset: args.reset,
+        stripe_state: args.stripe_state.clone(),
+    });
     Ok(wiring::serve(&config, demo, announce).await?)
 }
 

@@ -14,13 +14,14 @@ mod machine;
 mod person;
 mod population;
 mod settle;
+mod stripe;
 #[cfg(test)]
 mod tests;
 mod usage;
 
 use std::fmt;
 
-use entity::{Instant, TenantId, customer, invoice_event, payment_method, rental, subscription, tenant};
+use entity::{Instant, Json, TenantId, customer, invoice_event, payment_method, rental, subscription, tenant};
 
 pub use self::cast::{ImportTarget, Principal, import_targets, principals};
 use crate::domain::bill::Bill;
@@ -57,6 +58,12 @@ impl Plan {
     pub fn companies(&self) -> Vec<tenant::Model> {
         let count = usize::try_from(self.tenants).unwrap_or_default();
         person::SHOPS.iter().take(count).map(person::Shop::row).collect()
+    }
+
+    /// What a fake of Stripe is to know, so that it tells the same story as the store: a state of `fake-stripe`.
+    pub fn stripe_state(&self) -> Json {
+        let simulated = (0..self.customers).map(|number| self.customer(number));
+        stripe::state(self, &std::iter::once(cast()).chain(simulated).collect::<Vec<_>>())
     }
 
     /// Whether a tenant is one of the companies that demos have.

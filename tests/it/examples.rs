@@ -48,7 +48,7 @@ impl Example {
 async fn offered(engine: Engine) -> (Gateway, Vec<Example>) {
     let mut gateway = Gateway::new(engine).await;
     let demo = load(&gateway).await;
-    gateway.now = demo.now;
+    gateway.now = demo.plan.now;
     let config = demo.explorer_config("/graphql");
     let text = |value: &Value| value.as_str().unwrap().to_owned();
     let examples = config["examples"].as_array().unwrap().iter().map(|example| Example {

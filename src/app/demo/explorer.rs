@@ -103,15 +103,13 @@ fn group(file: &str, query: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use entity::Instant;
-
     use super::*;
     use crate::demo;
 
     #[test]
     fn the_examples_come_with_values_for_the_variables_they_declare() {
         let demo = Demo {
-            now: Instant::default(),
+            plan: demo::Plan::of(0),
             tokens: Vec::new(),
             characters: Vec::new(),
             imported: Vec::new(),

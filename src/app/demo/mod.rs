@@ -24,8 +24,8 @@ use crate::store::Store;
 /// A loaded demo.
 #[derive(Clone, Debug)]
 pub struct Demo {
-    /// The billing clock's time when the demo starts.
-    pub now: Instant,
+    /// What the store holds. The billing clock starts at its instant.
+    pub plan: Plan,
     /// A token for each principal.
     pub tokens: Vec<DemoToken>,
     /// The named invoices.
@@ -78,7 +78,7 @@ pub async fn load(store: &Store, keys: &JwtKeys, hosts: &LinkHosts, plan: &Plan)
     let imported = import_documents(store, hosts, held.now).await?;
     let cast = demo::cast();
     Ok(Demo {
-        now: held.now,
+        plan: held,
         tokens: tokens(keys)?,
         characters: characters(&cast),
         imported,

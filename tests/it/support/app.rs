@@ -73,7 +73,7 @@ impl TestApp {
             keys: keys(),
             links: Arc::new(Links::new(hosts)),
             limits: Limits::default(),
-            billing_clock: Clock::starting_at(demo.now.utc()),
+            billing_clock: Clock::starting_at(demo.plan.now.utc()),
             explorer: ExplorerMode::Fallback,
             explorer_config: demo.explorer_config("/graphql"),
             debug_for_everyone: true,
