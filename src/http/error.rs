@@ -173,6 +173,13 @@ pub(super) fn nothing_here(id: &RequestId) -> Response {
     problem(StatusCode::NOT_FOUND, "There is nothing at this path.", id)
 }
 
+/// There is no credential, or one that is refused.
+pub(super) fn unauthenticated(id: &RequestId) -> Response {
+    let mut response = problem(StatusCode::UNAUTHORIZED, &Refusal::Unauthenticated.to_string(), id);
+    response.headers_mut().extend(Refusal::Unauthenticated.headers());
+    response
+}
+
 /// There is something at this path, for other methods; the router adds which.
 pub(super) async fn method_not_allowed(Extension(id): Extension<RequestId>) -> Response {
     problem(StatusCode::METHOD_NOT_ALLOWED, "This path has no such method.", &id)
@@ -187,7 +194,8 @@ struct Problem<'a> {
     instance: &'a str,
 }
 
-fn problem(status: StatusCode, detail: &str, id: &RequestId) -> Response {
+/// A problem document; the detail must be fit to be shown.
+pub(super) fn problem(status: StatusCode, detail: &str, id: &RequestId) -> Response {
     let body = serde_json::to_vec(&Problem {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or_default(),

@@ -168,7 +168,8 @@ fn may_debug(state: &AppState, viewer: &Viewer, headers: &HeaderMap) -> bool {
     asked && (state.debug_for_everyone || viewer.scopes.has(Scope::InvoicesInternalRead))
 }
 
-async fn execute(
+/// Executes an operation whose variables are known to fit, as `viewer` may.
+pub(super) async fn execute(
     state: &AppState,
     viewer: Viewer,
     document: ExecutableDocument,

@@ -12,6 +12,7 @@ mod headers;
 mod health;
 mod media;
 mod params;
+mod pay_url;
 mod request_id;
 mod serve;
 mod variables;
@@ -65,6 +66,7 @@ pub struct AppState {
 pub fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .route(GRAPHQL_PATH, any(graphql::handle))
+        .route(pay_url::PATH, get(pay_url::handle))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

@@ -23,6 +23,7 @@ mod import;
 mod links;
 mod lists;
 mod outages;
+mod pay_url;
 mod plans;
 mod readme;
 mod schema;

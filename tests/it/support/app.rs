@@ -12,8 +12,10 @@ use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
 use billing_gateway::http::{self, AppState, ExplorerMode};
-use billing_gateway::links::Links;
+use billing_gateway::links::{Accounts, Links};
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
+use billing_gateway::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
+use fake_stripe::{FakeStripe, State};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -27,6 +29,22 @@ pub(crate) const SECRET: &str = "a secret of the tests, longer than 32 bytes";
 /// A client for servers on this machine. It needs no certificates, and does not read those of the system.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only(std::iter::empty()).build().unwrap()
+}
+
+/// Links of the demo's accounts, by the platform's key.
+fn live_links(base: &str, store: &Store) -> Links {
+    let base = BaseUrl::parse(base, true).unwrap();
+    let hosts = LinkHosts::default().and_local(base.url());
+    let platform = StripeConfig {
+        base,
+        key: ApiKey::parse("rk_test_demo").unwrap(),
+        account: None,
+        hosts: hosts.clone(),
+        limits: StripeLimits::default(),
+    };
+    let (links, refresher) = Links::live(hosts, Accounts::new([], Some(platform)), store.clone());
+    tokio::spawn(refresher.run());
+    links
 }
 
 /// A running server. It stops when the test's runtime does.
@@ -47,15 +65,23 @@ impl TestApp {
 
     /// A server on either engine.
     pub(crate) async fn on(engine: Engine) -> Self {
-        Self::start(engine, None).await
+        Self::start(engine, None, None).await
+    }
+
+    /// A server on SQLite beside a fake of Stripe that knows the demo's invoices.
+    pub(crate) async fn with_stripe() -> (Self, FakeStripe) {
+        let state = serde_json::from_value(Plan::of(0).stripe_state()).unwrap();
+        let fake = FakeStripe::start(State { rate_per_second: 0, ..state }).await.unwrap();
+        let app = Self::start(Engine::Sqlite, None, Some(fake.url())).await;
+        (app, fake)
     }
 
     /// A server on either engine with pools of its own. The demo is loaded through ordinary ones.
     pub(crate) async fn with_pools(engine: Engine, pools: PoolSettings) -> Self {
-        Self::start(engine, Some(pools)).await
+        Self::start(engine, Some(pools), None).await
     }
 
-    async fn start(engine: Engine, pools: Option<PoolSettings>) -> Self {
+    async fn start(engine: Engine, pools: Option<PoolSettings>, stripe: Option<&str>) -> Self {
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -71,7 +97,7 @@ impl TestApp {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
             keys: keys(),
-            links: Arc::new(Links::new(hosts)),
+            links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(base, &store))),
             limits: Limits::default(),
             billing_clock: Clock::starting_at(demo.plan.now.utc()),
             explorer: ExplorerMode::Fallback,

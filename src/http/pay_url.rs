@@ -1,0 +1,95 @@
+//! `GET /v1/billing/invoices/{id}/pay-url`: where an invoice can be paid now, for clients that do not speak GraphQL.
+//!
+//! A projection of the same question in GraphQL, so that credentials, scopes and tenants have one place. Unknown and
+//! foreign invoices are the same answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_graphql::parser::parse_query;
+use async_graphql::{Response as Answered, ServerError, Value as GraphqlValue, Variables};
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, HeaderMap};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde_json::{Value, json};
+
+use super::error::{nothing_here, problem, retry_after, unauthenticated};
+use super::graphql::execute;
+use super::params::Params;
+use super::request_id::RequestId;
+use super::{AppState, viewer};
+use crate::graphql::INTERNAL;
+
+/// Where it is asked.
+pub(super) const PATH: &str = "/v1/billing/invoices/{id}/pay-url";
+
+/// The question behind it.
+const QUESTION: &str = "query PayUrl($id: ID!) { invoice(id: $id) { payUrl } }";
+
+/// How long an answer may take in all; Stripe gets less of it.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+pub(super) async fn handle(
+    State(state): State<Arc<AppState>>,
+    path: Result<Path<String>, PathRejection>,
+    Extension(request): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
+    let viewer = match viewer::of(&headers, &state.keys) {
+        Ok(viewer) => viewer,
+        Err(reason) => {
+            tracing::info!(%reason, "a credential was refused");
+            return unauthenticated(&request);
+        }
+    };
+    // Bytes that are no text name no invoice.
+    let Ok(Path(id)) = path else { return nothing_here(&request) };
+    let Ok(document) = parse_query(QUESTION) else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, &request);
+    };
+    let variables = Variables::from_json(json!({ "id": id }));
+    let params = Params { query: String::new(), operation_name: None, variables };
+    let answered = execute(&state, viewer, document, params, false);
+    match tokio::time::timeout(TIMEOUT, answered).await {
+        Ok(answered) => answer(&answered, &request),
+        Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),
+    }
+}
+
+fn answer(answered: &Answered, request: &RequestId) -> Response {
+    if let Some(error) = answered.errors.first() {
+        return refusal(error, request);
+    }
+    let data = answered.data.clone().into_json().unwrap_or_default();
+    match data.get("invoice") {
+        Some(Value::Object(invoice)) => {
+            let url = invoice.get("payUrl").cloned().unwrap_or_default();
+            ([(CACHE_CONTROL, "no-store")], Json(json!({ "url": url }))).into_response()
+        }
+        _ => nothing_here(request),
+    }
+}
+
+/// What a failed field means here: its message is fit to be shown, its code says which status.
+fn refusal(error: &ServerError, request: &RequestId) -> Response {
+    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
+    let code = match code {
+        Some(GraphqlValue::String(code)) => code.as_str(),
+        _ => "",
+    };
+    let status = match code {
+        "FORBIDDEN" => StatusCode::FORBIDDEN,
+        "UPSTREAM_UNAVAILABLE" | "UPSTREAM_RATE_LIMITED" | "STORE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
+        "UPSTREAM_TIMEOUT" | "TIMEOUT" => StatusCode::GATEWAY_TIMEOUT,
+        code if code.starts_with("UPSTREAM_") => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    };
+    let mut response = problem(status, &error.message, request);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().extend([retry_after()]);
+    }
+    response
+}
