@@ -57,6 +57,13 @@ pub const TABLE: &[TypeAccess] = &[
             ("payment", Scope::PaymentsRead),
         ],
     },
+    TypeAccess { name: "Mutation", open: &[], scoped: &[("refreshPayUrl", Scope::InvoicesLinksRead)] },
+    TypeAccess {
+        name: "RefreshPayUrlPayload",
+        open: &["clientMutationId", "url", "expiresAt", "invoice", "userErrors"],
+        scoped: &[],
+    },
+    TypeAccess { name: "UserError", open: &["code", "message", "field"], scoped: &[] },
     TypeAccess {
         name: "Viewer",
         open: &["kind", "tenantId", "scopes", "expiresAt"],

@@ -97,7 +97,8 @@ pub(super) fn guarded_value<T>(
     }
 }
 
-fn allowed(ctx: &Context<'_>, field: (&'static str, &'static str)) -> Result<(), Failure> {
+/// Whether the caller has the scope of a field.
+pub(super) fn allowed(ctx: &Context<'_>, field: (&'static str, &'static str)) -> Result<(), Failure> {
     let scope = access::scope_of(field).ok_or(Failure::Defect("a guarded field without a scope"))?;
     if request(ctx)?.viewer.scopes.has(scope) { Ok(()) } else { Err(Failure::Forbidden(scope)) }
 }

@@ -22,6 +22,7 @@ mod invoice_event;
 mod kinds;
 mod line_item;
 mod money;
+mod mutation;
 mod node;
 mod payment;
 mod query;
@@ -33,18 +34,19 @@ mod tax;
 mod upstream_invoice;
 mod viewer;
 
-use async_graphql::{EmptyMutation, EmptySubscription, SDLExportOptions};
+use async_graphql::{EmptySubscription, SDLExportOptions};
 
 pub use context::RequestContext;
 pub(crate) use error::INTERNAL;
+pub use mutation::Mutation;
 pub use query::Query;
 
 /// The schema, ready to execute.
-pub type Schema = async_graphql::Schema<Query, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// Builds the schema. Hints at similar names are off: they would tell what exists.
 pub fn schema() -> Schema {
-    Schema::build(Query, EmptyMutation, EmptySubscription).disable_suggestions().finish()
+    Schema::build(Query, Mutation, EmptySubscription).disable_suggestions().finish()
 }
 
 /// The schema as SDL: what `schema.graphql` holds.

@@ -220,7 +220,8 @@ async fn every_scoped_field_answers_with_its_scope_and_is_refused_alone_without_
     let api = Api::read().await;
     for_each_engine(async |engine| {
         let (gateway, world) = world(engine).await;
-        for row in TABLE {
+        // Mutations have inputs, and tests of their own.
+        for row in TABLE.iter().filter(|row| row.name != "Mutation") {
             for (field, scope) in row.scoped {
                 let road = road(row.name, &world);
                 let query = road.query(&selection(&api, &world, row, field, *scope));

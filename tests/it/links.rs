@@ -7,7 +7,7 @@ use std::time::{Duration, Instant as Moment};
 use billing_gateway::domain::bill::{Bill, BillKeys};
 use billing_gateway::domain::ids;
 use billing_gateway::domain::link::LinkHosts;
-use billing_gateway::domain::viewer::Viewer;
+use billing_gateway::domain::viewer::{PrincipalKind, Scope, Viewer};
 use billing_gateway::links::{Accounts, Links, Refresher};
 use billing_gateway::store::bill;
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeClient, StripeConfig, StripeLimits};
@@ -17,7 +17,7 @@ use fake_stripe::{Change, Endpoint, FakeStripe, Fault, FaultKind, Hostile, Invoi
 use serde_json::{Value, json};
 
 use crate::support::database::{Engine, for_each_engine};
-use crate::support::gateway::{Answer, Gateway, merchant};
+use crate::support::gateway::{Answer, Gateway, merchant, viewer};
 use crate::support::seed::{customer_row, draft, tenant_row};
 
 const KEY: &str = "rk_test_links";
@@ -326,6 +326,67 @@ async fn payments(world: &World, number: usize) -> Vec<payment::Model> {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("no receipt was written");
+}
+
+// ---- Asked for by a mutation ------------------------------------------------------------------------------------------
+
+const REFRESH: &str = "mutation R($id: ID!) { refreshPayUrl(input: { invoiceId: $id, clientMutationId: \"mine\" }) { \
+    clientMutationId url expiresAt invoice { number } userErrors { code message field } } }";
+
+#[tokio::test]
+async fn a_refreshed_pay_link_is_stripes_or_says_why_not() {
+    for_each_engine(async |engine| {
+        let paid = Given { paid: true, ..given(2, TimeDelta::minutes(1)) };
+        let world = World::new(engine, &[given(1, TimeDelta::minutes(1)), paid, given(3, TimeDelta::minutes(1))]).await;
+        let refresh =
+            async |number: usize| world.ask(REFRESH, json!({ "id": id(number) })).await.ok()["refreshPayUrl"].clone();
+        let live = refresh(1).await;
+        assert_eq!((&live["url"], &live["clientMutationId"]), (&world.live_page(1), &json!("mine")));
+        assert_eq!((&live["invoice"]["number"], &live["userErrors"]), (&json!("T-00001"), &json!([])));
+        assert!(live["expiresAt"].as_str().unwrap() >= "2026-06-25", "guaranteed for ten days: {live}");
+
+        let code = |payload: &Value| payload["userErrors"][0]["code"].clone();
+        let done = refresh(2).await;
+        assert_eq!(
+            (code(&done), &done["url"], &done["expiresAt"]),
+            (json!("ALREADY_PAID"), &Value::Null, &Value::Null)
+        );
+        let unknown = refresh(99).await;
+        assert_eq!((code(&unknown), &unknown["invoice"]), (json!("NOT_FOUND"), &Value::Null));
+        world.fake.change("in_3", &Change::Void).unwrap();
+        assert_eq!(code(&refresh(3).await), "UPSTREAM_REJECTED");
+        world.fake.fault(Fault::new(FaultKind::Hang));
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        let hanging = refresh(1).await;
+        assert_eq!((code(&hanging), &hanging["url"]), (json!("UPSTREAM_UNAVAILABLE"), &Value::Null));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_pay_link_is_refreshed_only_for_those_who_may_see_invoice_and_links() {
+    let world = World::new(Engine::Sqlite, &[given(1, TimeDelta::minutes(1))]).await;
+    for missing in [Scope::InvoicesRead, Scope::InvoicesLinksRead] {
+        let scopes = Scope::ALL.into_iter().filter(|scope| *scope != missing).collect();
+        let partner = viewer(PrincipalKind::Partner, &world.tenant, scopes, None);
+        let refused = world.gateway.ask(&partner, REFRESH, json!({ "id": id(1) })).await;
+        assert_eq!((refused.codes(), &refused.data["refreshPayUrl"]), (vec!["FORBIDDEN"], &Value::Null));
+        assert_eq!(refused.errors[0]["extensions"]["requiredScope"], missing.name());
+    }
+    // Another tenant's invoice, and one that is another customer's, are as unknown as any.
+    let unknown = world.ask(REFRESH, json!({ "id": "inv_none" })).await;
+    let stranger = merchant(&ids::derived(&["another tenant"]));
+    let limited = viewer(
+        PrincipalKind::Customer,
+        &world.tenant,
+        Scope::ALL.into_iter().collect(),
+        Some(vec![ids::derived(&["no one"])]),
+    );
+    for who in [stranger, limited] {
+        let foreign = world.gateway.ask(&who, REFRESH, json!({ "id": id(1) })).await;
+        assert_eq!((&foreign.data, &foreign.errors), (&unknown.data, &unknown.errors));
+    }
+    assert_eq!(world.fake.calls().len(), 0);
 }
 
 // ---- How many calls -------------------------------------------------------------------------------------------------

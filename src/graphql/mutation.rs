@@ -1,0 +1,155 @@
+//! What can be changed, or asked of Stripe anew.
+//!
+//! What a caller did wrong stands in `userErrors` of the payload; a missing scope is an error of the field.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
+use entity::{InvoiceStatus, invoice};
+
+use super::context::{Nullable, allowed, guarded, request};
+use super::error::Failure;
+use super::input;
+use super::invoice::Invoice;
+use super::scalars::{DateTime, Link};
+use crate::domain::drift::estimated_expiry;
+use crate::domain::invoice::amount_remaining;
+use crate::links::{Ask, LinkError, Seen, guaranteed_until};
+
+/// The longest text that a client may give a mutation to recognize it by, in bytes.
+const CLIENT_MUTATION_ID_MAX: usize = 255;
+
+/// The root of all changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Mutation;
+
+/// Changes. What you may not see does not exist here either.
+#[Object]
+impl Mutation {
+    /// Asks Stripe for a pay link, now and in any case: what to do right before a customer is sent to pay. Changes
+    /// nothing at Stripe. Needs the scopes `invoices:read` and `invoices.links:read`.
+    async fn refresh_pay_url(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Of which invoice.")] input: RefreshPayUrlInput,
+    ) -> Nullable<RefreshPayUrlPayload> {
+        guarded(ctx, ("Mutation", "refreshPayUrl"), async {
+            allowed(ctx, ("Query", "invoice"))?;
+            let RefreshPayUrlInput { invoice_id, client_mutation_id } = input;
+            if client_mutation_id.as_ref().is_some_and(|id| id.len() > CLIENT_MUTATION_ID_MAX) {
+                let problem = format!("clientMutationId must have at most {CLIENT_MUTATION_ID_MAX} bytes.");
+                return Err(Failure::BadInput(problem));
+            }
+            let id = input::id("invoiceId", invoice_id)?;
+            let request = request(ctx)?;
+            let found = request.loaders.invoice(id).await?;
+            let refreshed = match &found {
+                None => Err(UserError::new(UserErrorCode::NotFound, "There is no such invoice.", "invoiceId")),
+                Some(invoice) => match refusal(invoice) {
+                    Some(refusal) => Err(refusal),
+                    None => refreshed(request.link(invoice, Ask::Pay).await?),
+                },
+            };
+            let (url, user_errors) = match refreshed {
+                Ok(url) => (Some(Link(url)), Vec::new()),
+                Err(error) => (None, vec![error]),
+            };
+            let expires_at = found.as_ref().filter(|_invoice| url.is_some()).map(|invoice| {
+                let guaranteed = guaranteed_until(request.now);
+                DateTime(estimated_expiry(invoice).map_or(guaranteed, |end| end.max(guaranteed)))
+            });
+            Ok(Some(RefreshPayUrlPayload {
+                client_mutation_id,
+                url,
+                expires_at,
+                invoice: Invoice::some(found),
+                user_errors,
+            }))
+        })
+        .await
+    }
+}
+
+/// Why an invoice has no pay link, whatever Stripe says.
+fn refusal(invoice: &Arc<invoice::Model>) -> Option<UserError> {
+    let (code, message) = match invoice.status {
+        InvoiceStatus::Draft => (UserErrorCode::InvalidStateTransition, "A draft cannot be paid."),
+        InvoiceStatus::Paid => (UserErrorCode::AlreadyPaid, "The invoice is paid."),
+        InvoiceStatus::Void => (UserErrorCode::NothingDue, "The invoice is void."),
+        _ if amount_remaining(invoice).0 <= 0 => (UserErrorCode::NothingDue, "Nothing remains to be paid."),
+        _ => return None,
+    };
+    Some(UserError::new(code, message, "invoiceId"))
+}
+
+fn refreshed(seen: Seen) -> Result<String, UserError> {
+    let at_invoice = |code, message: &str| Err(UserError::new(code, message, "invoiceId"));
+    match seen {
+        Seen::Link(url) => Ok(url),
+        Seen::Failed(error @ LinkError::NotFound) => at_invoice(UserErrorCode::UpstreamRejected, &error.to_string()),
+        Seen::Failed(error) => at_invoice(UserErrorCode::UpstreamUnavailable, &error.to_string()),
+        Seen::Nothing | Seen::State(_) => at_invoice(
+            UserErrorCode::UpstreamRejected,
+            "At Stripe there is nothing to pay: it never had the invoice, or it is settled there.",
+        ),
+    }
+}
+
+/// Which pay link is asked for.
+#[derive(InputObject)]
+struct RefreshPayUrlInput {
+    /// The invoice: `inv_…`.
+    invoice_id: ID,
+    /// Given back as it is, at most 255 bytes.
+    client_mutation_id: Option<String>,
+}
+
+/// A pay link that was just read from Stripe, or why there is none.
+#[derive(SimpleObject)]
+pub(super) struct RefreshPayUrlPayload {
+    /// What the client gave.
+    client_mutation_id: Option<String>,
+    /// Where to pay now.
+    url: Option<Link>,
+    /// When the link probably ends.
+    expires_at: Option<DateTime>,
+    /// The invoice.
+    invoice: Option<Invoice>,
+    /// What stood in the way. Empty when there is a link.
+    user_errors: Vec<UserError>,
+}
+
+/// Something that the caller can mend, or wait for.
+#[derive(SimpleObject)]
+pub(super) struct UserError {
+    /// What sort of thing: stable, for programs.
+    code: UserErrorCode,
+    /// The same in words.
+    message: String,
+    /// The field of the input it is about.
+    field: Option<Vec<String>>,
+}
+
+impl UserError {
+    fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
+        let field = Some(vec!["input".to_owned(), field.to_owned()]);
+        Self { code, message: message.to_owned(), field }
+    }
+}
+
+/// What stands in the way of a change.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+pub(super) enum UserErrorCode {
+    /// There is no such object, or it is not yours.
+    NotFound,
+    /// The object's state does not allow it.
+    InvalidStateTransition,
+    /// It is paid already.
+    AlreadyPaid,
+    /// Nothing remains to be paid.
+    NothingDue,
+    /// Stripe knows nothing of it, or says otherwise.
+    UpstreamRejected,
+    /// Stripe did not answer; try again.
+    UpstreamUnavailable,
+}
