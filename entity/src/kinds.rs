@@ -61,6 +61,8 @@ kinds! {
     RentalStatus { Provisioning, Running, Stopping, Stopped, Failed }
     /// The state of a customer.
     CustomerStatus { Unknown, Active, Inactive, Closed }
+    /// How far the gateway is with a webhook.
+    WebhookStatus { Received, Processed, Ignored, Parked, Failed }
     /// Who caused an entry of an invoice's history.
     EventSource { System, Api, Webhook, Reconciler, Import }
 }

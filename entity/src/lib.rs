@@ -29,7 +29,9 @@ pub mod sub_line;
 pub mod subscription;
 pub mod tax;
 pub mod tenant;
+pub mod upstream_facts;
 pub mod upstream_invoice;
+pub mod webhook_event;
 
 pub use ids::*;
 pub use kinds::*;

@@ -14,6 +14,7 @@ mod m20261121_000003_invoices;
 mod m20261121_000004_invoice_parts;
 mod m20261121_000005_payments;
 mod m20261121_000006_upstream_and_history;
+mod m20261122_000007_webhooks;
 mod parts;
 
 use sea_orm_migration::MigrationTrait;
@@ -33,6 +34,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000004_invoice_parts::Migration),
             Box::new(m20261121_000005_payments::Migration),
             Box::new(m20261121_000006_upstream_and_history::Migration),
+            Box::new(m20261122_000007_webhooks::Migration),
         ]
     }
 }

@@ -58,6 +58,15 @@ impl Words {
         self.by_bytes(string_len_null(name, 128))
     }
 
+    /// An id that Stripe made: up to 254 characters.
+    pub(crate) fn foreign_id(self, name: &'static str) -> ColumnDef {
+        self.by_bytes(string_len(name, 255))
+    }
+
+    pub(crate) fn foreign_id_null(self, name: &'static str) -> ColumnDef {
+        self.by_bytes(string_len_null(name, 255))
+    }
+
     /// A SHA-256 in hexadecimal.
     pub(crate) fn digest(self, name: &'static str) -> ColumnDef {
         self.by_bytes(string_len(name, 64))

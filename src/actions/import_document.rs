@@ -213,6 +213,7 @@ async fn write(
     let event = event(request, stored.as_ref(), &bill.invoice, &imported);
     Box::pin(write_bill(&tx, bill, created)).await?;
     store::source_document::keep(&tx, document).await?;
+    store::upstream_facts::forget_own(tenant, &tx, &id).await?;
     store::bill::insert_events(&tx, vec![event]).await?;
     let outcome = match (request.dry_run, created) {
         (true, _) => Outcome::DryRun,

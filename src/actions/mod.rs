@@ -1,7 +1,12 @@
-//! Everything that changes something, one file per use case.
+//! Everything that changes something, one file per use case; `upstream_news` puts Stripe's objects into our words.
 //!
 //! An action opens its transaction, checks what only the stored rows can tell, and writes all of it or nothing. None
 //! is open across a call to anyone else. GraphQL types are unknown here: a mutation and a command call the same action.
 
+pub mod apply_event;
 pub mod create_tenant;
 pub mod import_document;
+pub mod mirror_invoice;
+pub mod replay_events;
+pub mod take_event;
+mod upstream_news;

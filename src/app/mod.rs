@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod demo;
+pub mod jobs;
 pub mod log;
 pub mod verify;
 pub mod wiring;

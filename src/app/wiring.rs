@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use entity::{TenantId, tenant};
+use entity::{TenantId, WebhookStatus, tenant, webhook_event};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -14,24 +14,32 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::AppError;
 use super::config::{Config, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
+use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use crate::actions::create_tenant::{self, NewTenant};
+use crate::actions::replay_events;
+use crate::actions::take_event::Endpoint;
 use crate::auth::JwtKeys;
 use crate::demo::Plan;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::gate::Limits;
 use crate::graphql;
-use crate::http::{self, AppState, ExplorerMode};
+use crate::http::{self, AppState, ExplorerMode, Inbox};
 use crate::links::{Accounts, Links, Refresher};
 use crate::store::tenant::System;
+use crate::store::webhook_event::Replay;
 use crate::store::{self, Dump, MigrationState, Store};
 use crate::stripe::StripeClient;
+use crate::stripe::webhook::Webhook;
 
 /// Where GraphQL is asked.
 const GRAPHQL_PATH: &str = "/graphql";
 
 /// How long the pools may take to close once requests are done: with the shutdown deadline, less than five seconds.
 const CLOSE_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// How long the worker of the webhooks may go on once requests are done: it was told to stop when they were.
+const WORKER_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// What a program that started the server needs to know.
 #[derive(Clone, Debug, Serialize)]
@@ -128,6 +136,33 @@ pub async fn tenants(config: &StoreConfig) -> Result<Vec<tenant::Model>, AppErro
     Ok(tenants)
 }
 
+/// The newest events of the inbox, of one status or of all.
+///
+/// # Errors
+/// [`AppError`] when the store is not ready.
+pub async fn events(
+    config: &StoreConfig,
+    status: Option<WebhookStatus>,
+    limit: u64,
+) -> Result<Vec<webhook_event::Model>, AppError> {
+    let store = open(config).await?;
+    let system = System::operator();
+    let events = store::webhook_event::list(&system, &store.reader(&Arc::default()), status, limit).await?;
+    store.close().await?;
+    Ok(events)
+}
+
+/// Lets events of the inbox be worked on again by whatever server runs, and gives how many.
+///
+/// # Errors
+/// [`AppError`] when the store is not ready.
+pub async fn replay(config: &StoreConfig, which: &Replay) -> Result<u64, AppError> {
+    let store = open(config).await?;
+    let events = replay_events::replay_events(&store, &System::operator(), which, Clock::system().now()).await?;
+    store.close().await?;
+    Ok(events)
+}
+
 /// Serves until the process is told to stop (SIGTERM or SIGINT). `announce` is called once, when requests are taken.
 ///
 /// The demo migrates its store and fills it; otherwise the store must be ready.
@@ -158,17 +193,26 @@ pub async fn serve(
     let ready = ready(config, &format!("http://{address}"), demo.as_ref());
     let (links, refresher) = links(config, &store)?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
-    let state = Arc::new(state(config, store.clone(), keys, links, demo.as_ref()));
+    let inbox = inbox(config)?;
+    let state = Arc::new(state(config, store.clone(), keys, (links, inbox), demo.as_ref()));
+    let worker = start_worker(&state);
     let signal = stop_signal().map_err(AppError::Serve)?;
     let draining = Arc::clone(&state);
+    let worker_stop = worker.as_ref().map(Running::stopper);
     let stop = async move {
         signal.await;
         draining.draining.store(true, Ordering::Relaxed);
+        if let Some(stop) = worker_stop {
+            stop.send_replace(true);
+        }
         tracing::info!("Stopping");
     };
     tracing::info!(%address, database = ready.database, engine = store.engine(), "Ready");
     announce(&ready, demo.as_ref());
     http::serve(listener, http::router(state), stop, config.shutdown_deadline).await;
+    if let Some(worker) = worker {
+        worker.stop(WORKER_TIMEOUT).await;
+    }
     if let Some(refreshing) = refreshing {
         refreshing.abort();
     }
@@ -261,32 +305,71 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
     }
 }
 
+/// The hosts that links may lead to. A fake of Stripe on this machine gives links to itself.
+fn link_hosts(config: &Config) -> LinkHosts {
+    let hosts = config.store.link_hosts();
+    match config.stripe.base.as_ref().filter(|_base| config.stripe.is_given()) {
+        Some(base) => hosts.and_local(base.url()),
+        None => hosts,
+    }
+}
+
 /// Links of the mirror, or live ones where there is a key to ask with.
 fn links(config: &Config, store: &Store) -> Result<(Links, Option<Refresher>), AppError> {
-    let hosts = config.store.link_hosts();
-    let access = &config.stripe;
-    let Some(base) = access.base.as_ref().filter(|_base| access.is_given()) else {
+    let (hosts, access) = (link_hosts(config), &config.stripe);
+    if !access.is_given() {
         return Ok((Links::new(hosts), None));
-    };
-    // A fake of Stripe on this machine gives links to itself.
-    let hosts = hosts.and_local(base.url());
+    }
     let mut own = Vec::new();
     for (tenant, key) in &access.own {
         let client = access.config(key, &hosts).map(StripeClient::new).transpose()?;
         own.extend(client.map(|client| (tenant.clone(), client)));
     }
     let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts));
-    let accounts = Accounts::new(own, platform);
+    let accounts = Arc::new(Accounts::new(own, platform));
     let (links, refresher) = Links::live(hosts, accounts, store.clone());
     Ok((links, Some(refresher)))
 }
 
-fn state(config: &Config, store: Store, keys: JwtKeys, links: Links, demo: Option<&Demo>) -> AppState {
+/// What takes webhooks.
+fn inbox(config: &Config) -> Result<Inbox, AppError> {
+    let endpoints = config.webhooks.iter().map(|(name, given)| {
+        let webhook = Webhook::new(given.secrets.clone(), link_hosts(config))?;
+        Ok((name.clone(), Endpoint { owner: given.owner.clone(), livemode: given.livemode, webhook }))
+    });
+    Ok(Inbox {
+        endpoints: Arc::new(endpoints.collect::<Result<_, AppError>>()?),
+        system: System::operator(),
+        clock: Clock::system(),
+        taken: Arc::default(),
+    })
+}
+
+/// Starts to work on webhooks, where some can come.
+fn start_worker(state: &AppState) -> Option<Running> {
+    let worker = Worker {
+        store: state.store.clone(),
+        inbox: state.inbox.clone(),
+        accounts: state.links.accounts(),
+        billing_clock: state.billing_clock,
+        settings: WorkerSettings::of(&state.store),
+    };
+    (!worker.inbox.endpoints.is_empty()).then(|| Running::start(worker))
+}
+
+fn state(
+    config: &Config,
+    store: Store,
+    keys: JwtKeys,
+    (links, inbox): (Links, Inbox),
+    demo: Option<&Demo>,
+) -> AppState {
     AppState {
         schema: graphql::schema(),
         store,
         keys,
         links: Arc::new(links),
+        inbox,
         limits: Limits::default(),
         // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
         billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.plan.now.utc())),

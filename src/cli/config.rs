@@ -58,9 +58,11 @@ fn check(how: How, settings: Settings) -> Result<(), CliError> {
 }
 
 fn print(how: How, settings: Settings) -> Result<(), CliError> {
-    let shown = settings.with_file()?.validate(how.demo)?.shown();
+    let config = settings.with_file()?.validate(how.demo)?;
+    let shown = config.shown().into_iter().map(|(key, value)| (key.to_owned(), value));
+    let shown = shown.chain(config.shown_webhooks());
     if how.json {
-        let map: Map<String, Value> = shown.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+        let map: Map<String, Value> = shown.collect();
         output::json(&map);
     } else {
         // Texts, whole numbers and lists of texts are written alike in JSON and TOML.

@@ -12,6 +12,7 @@ mod output;
 mod progress;
 mod schema;
 mod serve;
+mod stripe;
 mod tenant;
 mod token;
 mod verify;
@@ -45,6 +46,7 @@ enum Command {
     Verify(verify::Args),
     Demo(demo::Args),
     Schema(schema::Args),
+    Stripe(stripe::Args),
     Token(token::Args),
     Config(config::Args),
 }
@@ -74,6 +76,8 @@ enum CliError {
     UnknownScope(String, String),
     #[error("{violations} violations in {invoices} native invoices")]
     Violated { violations: u64, invoices: u64 },
+    #[error("the inbox has no event {0:?} that is not being worked on")]
+    NoSuchEvent(String),
     /// Everything there is to say has been said.
     #[error("see above")]
     Told,
@@ -107,6 +111,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Verify(args) => block_on(verify::run(&args, &cli.settings.with_file()?)),
         Command::Demo(args) => block_on(demo::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
+        Command::Stripe(args) => block_on(stripe::run(&args, &cli.settings.with_file()?)),
         Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
         Command::Config(args) => config::run(&args, cli.settings),
     }

@@ -10,4 +10,5 @@ pub mod integrity;
 pub mod invoice;
 pub mod link;
 pub mod money;
+pub mod upstream;
 pub mod viewer;

@@ -51,6 +51,19 @@ pub fn parse_currency(text: &str) -> Option<CurrencyCode> {
     well_formed.then(|| CurrencyCode(text.to_ascii_uppercase()))
 }
 
+/// An amount as Stripe writes it, in our minor units. Stripe counts some currencies otherwise than ISO 4217 does.
+///
+/// None when it has digits that the currency has not, or does not fit.
+pub fn from_stripe_minor(amount: i64, currency: &CurrencyCode) -> Option<Minor> {
+    match currency.0.as_str() {
+        // Two digits at Stripe, none in ISO 4217.
+        "ISK" | "UGX" => (amount % 100 == 0).then_some(Minor(amount / 100)),
+        // None at Stripe, two in ISO 4217.
+        "MGA" => amount.checked_mul(100).map(Minor),
+        _ => Some(Minor(amount)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -81,5 +94,13 @@ mod tests {
         for text in ["", "US", "USDT", "U1D", "<string>", "ÄÄÄ"] {
             assert_eq!(parse_currency(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn amounts_of_stripe_are_counted_as_iso_4217_counts() {
+        let minor = |amount, code: &str| from_stripe_minor(amount, &CurrencyCode(code.to_owned()));
+        assert_eq!((minor(500, "USD"), minor(500, "JPY")), (Some(Minor(500)), Some(Minor(500))));
+        assert_eq!((minor(500, "ISK"), minor(501, "ISK")), (Some(Minor(5)), None));
+        assert_eq!((minor(5, "MGA"), minor(i64::MAX, "MGA")), (Some(Minor(500)), None));
     }
 }

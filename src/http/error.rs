@@ -11,12 +11,15 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::answer;
+use super::body::BodyError;
 use super::media::Media;
 use super::params::ParamsError;
 use super::request_id::RequestId;
 use super::variables::VariableError;
+use crate::actions::take_event::TakeError;
 use crate::gate::GateError;
 use crate::graphql::INTERNAL;
+use crate::stripe::webhook::WebhookError;
 
 /// When to try again after an answer that there is nothing to answer with, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
@@ -147,6 +150,87 @@ impl Refusal {
             Self::Variable(error) => Some(error.position),
             _ => None,
         }
+    }
+}
+
+impl From<BodyError> for Refusal {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::Broken(source) => Self::BodyBroken(source),
+        }
+    }
+}
+
+/// Why a webhook was not taken. Whoever sent it learns no more than its answer says.
+#[derive(Debug)]
+pub(super) enum NotTaken {
+    /// There is no such endpoint.
+    NoEndpoint,
+    /// Nobody who has a secret of the endpoint signed it lately.
+    Signature,
+    /// It is signed, but no event.
+    NoEvent,
+    /// The body is too large.
+    TooLarge,
+    /// The body did not arrive in time.
+    TooSlow,
+    /// The body broke off.
+    Broken,
+    /// It could not be stored.
+    NotStored,
+}
+
+impl From<BodyError> for NotTaken {
+    fn from(error: BodyError) -> Self {
+        match error {
+            BodyError::TooLarge => Self::TooLarge,
+            BodyError::Broken(_) => Self::Broken,
+        }
+    }
+}
+
+impl From<TakeError> for NotTaken {
+    fn from(error: TakeError) -> Self {
+        match error {
+            TakeError::Refused(WebhookError::TooLarge { .. }) => Self::TooLarge,
+            TakeError::Refused(why @ WebhookError::NoEvent(_)) => {
+                tracing::warn!(%why, "a webhook is signed, and no event");
+                Self::NoEvent
+            }
+            TakeError::Refused(why) => {
+                tracing::warn!(%why, "a webhook was refused");
+                Self::Signature
+            }
+            TakeError::Store(error) => {
+                error.log();
+                Self::NotStored
+            }
+        }
+    }
+}
+
+impl NotTaken {
+    /// The answer.
+    pub(super) fn answer(&self, id: &RequestId) -> Response {
+        let (status, detail) = match self {
+            Self::NoEndpoint => return nothing_here(id),
+            Self::Signature => (StatusCode::BAD_REQUEST, "invalid_signature"),
+            Self::NoEvent => (StatusCode::BAD_REQUEST, "invalid_event"),
+            Self::Broken => (StatusCode::BAD_REQUEST, "The body broke off."),
+            Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "The body is too large."),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "The body did not arrive in time."),
+            Self::NotStored => (StatusCode::SERVICE_UNAVAILABLE, "The event could not be stored; send it again."),
+        };
+        let mut response = problem(status, detail, id);
+        match self {
+            Self::NotStored => response.headers_mut().extend([retry_after()]),
+            Self::TooLarge | Self::TooSlow | Self::Broken => {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            _ => {}
+        }
+        response
     }
 }
 

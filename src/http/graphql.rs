@@ -10,19 +10,17 @@ use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, Opera
 use async_graphql::parser::{self, parse_query};
 use async_graphql::value;
 use axum::Extension;
-use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::header::EXPECT;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method};
 use axum::response::Response;
-use futures::StreamExt;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, media, variables, viewer};
+use super::{AppState, answer, body, media, variables, viewer};
 use crate::domain::viewer::{Scope, Viewer};
 use crate::gate;
 use crate::graphql::RequestContext;
@@ -31,12 +29,6 @@ use crate::store::StatementStats;
 
 /// How long a request may take, from its headers to its answer.
 const TIMEOUT: Duration = Duration::from_secs(10);
-
-/// What is read of a body that is too large, to be thrown away, in bytes.
-const DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
-
-/// How long that may take.
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The header that asks for `extensions.debug`.
 const DEBUG: &str = "x-debug";
@@ -83,50 +75,9 @@ async fn params_of(head: &Parts, body: Body) -> Result<Params, Refusal> {
     match head.method {
         Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default())?),
         Method::POST if !media::is_json_body(&head.headers) => Err(Refusal::BodyType),
-        Method::POST => Ok(Params::from_json(&read(body, &head.headers).await?)?),
+        Method::POST => Ok(Params::from_json(&body::read(body, &head.headers, BODY_BYTES_MAX).await?)?),
         _ => Err(Refusal::Method),
     }
-}
-
-/// Reads a body up to its limit.
-async fn read(body: Body, headers: &HeaderMap) -> Result<Vec<u8>, Refusal> {
-    let announced_too_large = body.size_hint().lower() > BODY_BYTES_MAX as u64;
-    let mut chunks = body.into_data_stream();
-    if !announced_too_large && let Some(bytes) = collect(&mut chunks).await? {
-        return Ok(bytes);
-    }
-    // A client that still waits to be told to go on has sent nothing that would be in the way.
-    if !(announced_too_large && headers.contains_key(EXPECT)) {
-        discard(chunks).await;
-    }
-    Err(Refusal::BodyTooLarge)
-}
-
-/// The whole body; absent when it is larger than its limit.
-async fn collect(chunks: &mut BodyDataStream) -> Result<Option<Vec<u8>>, Refusal> {
-    let mut bytes = Vec::new();
-    while let Some(chunk) = chunks.next().await {
-        bytes.extend_from_slice(&chunk.map_err(Refusal::BodyBroken)?);
-        if bytes.len() > BODY_BYTES_MAX {
-            return Ok(None);
-        }
-    }
-    Ok(Some(bytes))
-}
-
-/// Throws a little of the rest away. Closing a connection on data that is under way resets it, and with it the answer.
-async fn discard(mut chunks: BodyDataStream) {
-    let reading = async {
-        let mut discarded = 0;
-        while let Some(Ok(chunk)) = chunks.next().await {
-            discarded += chunk.len();
-            if discarded > DISCARDED_BYTES_MAX {
-                return;
-            }
-        }
-    };
-    // When the time is up, the answer goes out all the same.
-    let _in_time = timeout(DISCARD_TIMEOUT, reading).await;
 }
 
 /// The operation to run, by the rules of the specification.
@@ -220,20 +171,6 @@ mod tests {
             ("{", "cannot be parsed"),
         ] {
             assert!(resolved(document, None).unwrap_err().contains(words), "{document}");
-        }
-    }
-
-    #[tokio::test]
-    async fn bodies_are_read_up_to_their_limit() {
-        let chunked = |size: usize| {
-            let chunks = vec![b'x'; size].chunks(1_000).map(|chunk| Ok::<_, std::io::Error>(chunk.to_vec())).collect();
-            Body::from_stream(futures::stream::iter::<Vec<_>>(chunks))
-        };
-        for body in [Body::from(vec![b'x'; BODY_BYTES_MAX]), chunked(BODY_BYTES_MAX)] {
-            assert_eq!(read(body, &HeaderMap::new()).await.unwrap().len(), BODY_BYTES_MAX);
-        }
-        for body in [Body::from(vec![b'x'; BODY_BYTES_MAX + 1]), chunked(BODY_BYTES_MAX + 1)] {
-            assert!(matches!(read(body, &HeaderMap::new()).await, Err(Refusal::BodyTooLarge)));
         }
     }
 }

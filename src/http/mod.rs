@@ -1,10 +1,11 @@
-//! The HTTP face: GraphQL, health, and the explorer.
+//! The HTTP face: GraphQL, webhooks, health, and the explorer.
 //!
 //! One request runs: request id and log line (`request_id.rs`) → route → for `/graphql` credentials (`viewer.rs`),
 //! negotiation, parameters, gate, execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs` when nothing ran).
 //! [`serve()`] accepts connections and ends them. Bodies are read here only, and never beyond their limit.
 
 mod answer;
+mod body;
 mod error;
 mod explorer;
 mod graphql;
@@ -17,13 +18,14 @@ mod request_id;
 mod serve;
 mod variables;
 mod viewer;
+mod webhooks;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::middleware::from_fn;
-use axum::routing::{any, get};
+use axum::routing::{any, get, post};
 
 use crate::auth::JwtKeys;
 use crate::domain::clock::Clock;
@@ -34,6 +36,7 @@ use crate::store::Store;
 
 pub use explorer::ExplorerMode;
 pub use serve::serve;
+pub use webhooks::Inbox;
 
 /// Where GraphQL is answered.
 const GRAPHQL_PATH: &str = "/graphql";
@@ -48,6 +51,8 @@ pub struct AppState {
     pub keys: JwtKeys,
     /// Links at Stripe.
     pub links: Arc<Links>,
+    /// What takes webhooks.
+    pub inbox: Inbox,
     /// What a document may ask for.
     pub limits: Limits,
     /// The clock that says what is overdue and how old a link is.
@@ -67,6 +72,7 @@ pub fn router(state: Arc<AppState>) -> Router {
     Router::new()
         .route(GRAPHQL_PATH, any(graphql::handle))
         .route(pay_url::PATH, get(pay_url::handle))
+        .route(webhooks::PATH, post(webhooks::handle))
         .route("/livez", get(health::live))
         .route("/readyz", get(health::ready))
         .route("/version", get(health::version))

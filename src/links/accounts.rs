@@ -35,17 +35,21 @@ impl Accounts {
         Self { own: named.collect(), platform, connected: Mutex::default() }
     }
 
-    /// The client of a tenant that has a key of its own.
-    pub fn client(&self, tenant: &TenantId) -> Option<&StripeClient> {
-        self.own.get(tenant).map(|account| &account.client)
+    /// The client that can be asked about a tenant's account, which a platform's key needs to know.
+    pub fn client(&self, tenant: &TenantId, account: Option<&str>) -> Option<StripeClient> {
+        self.account(tenant, account).map(|account| account.client)
     }
 
     /// The account that knows a mirror.
     pub(super) fn knowing(&self, tenant: &TenantId, mirror: &upstream_invoice::Model) -> Option<Account> {
+        self.account(tenant, mirror.stripe_account_id.as_deref())
+    }
+
+    fn account(&self, tenant: &TenantId, account: Option<&str>) -> Option<Account> {
         if let Some(account) = self.own.get(tenant) {
             return Some(account.clone());
         }
-        let id = StripeAccountId::parse(mirror.stripe_account_id.as_deref()?).ok()?;
+        let id = StripeAccountId::parse(account?).ok()?;
         let platform = self.platform.as_ref()?;
         let mut connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(account) = connected.get(&id) {

@@ -47,7 +47,7 @@ pub struct Links {
 /// What is needed to ask Stripe.
 #[derive(Debug)]
 struct Stripe {
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     store: Store,
     flights: Flights,
     behind: mpsc::Sender<Refresh>,
@@ -61,11 +61,16 @@ impl Links {
     }
 
     /// Links of these accounts, mirrored in the store. The refresher fetches behind answers, as long as it runs.
-    pub fn live(hosts: LinkHosts, accounts: Accounts, store: Store) -> (Self, Refresher) {
+    pub fn live(hosts: LinkHosts, accounts: Arc<Accounts>, store: Store) -> (Self, Refresher) {
         let (behind, refreshes) = refresher();
         let stripe = Stripe { accounts, store, flights: Flights::default(), behind, time: UPSTREAM_TIME };
         let links = Self { hosts, stripe: Some(Arc::new(stripe)) };
         (links.clone(), Refresher::new(links, refreshes))
+    }
+
+    /// The accounts that are asked.
+    pub fn accounts(&self) -> Option<Arc<Accounts>> {
+        self.stripe.as_ref().map(|stripe| Arc::clone(&stripe.accounts))
     }
 
     /// Whether there is anyone to ask.

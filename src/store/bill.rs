@@ -203,6 +203,16 @@ fn once<T, K: Eq + std::hash::Hash>(rows: &mut Vec<T>, key: impl Fn(&T) -> K) {
     rows.reverse();
 }
 
+/// Writes rows over those with the same keys, in batches.
+pub(super) async fn overwrite<E>(tx: &Tx, rows: Vec<E::Model>) -> Result<(), StoreError>
+where
+    E: EntityTrait,
+    E::Model: IntoActiveModel<E::ActiveModel>,
+    E::ActiveModel: ActiveModelTrait<Entity = E> + Send,
+{
+    write::<E>(tx, rows, Some(Existing::Replace)).await
+}
+
 /// Inserts rows in batches. Without `existing`, a row that is there already is an error.
 async fn write<E>(tx: &Tx, rows: Vec<E::Model>, existing: Option<Existing>) -> Result<(), StoreError>
 where

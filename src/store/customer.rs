@@ -43,6 +43,21 @@ pub async fn by_ids(
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 
+/// Whether a customer of the tenant is this one at Stripe.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn has_stripe_customer(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    stripe_customer_id: &str,
+) -> Result<bool, StoreError> {
+    let row = customer::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeCustomerId.eq(stripe_customer_id));
+    Ok(row.one(db).await?.is_some())
+}
+
 /// One page of a list, and whether there are more rows in the page's direction.
 ///
 /// # Errors

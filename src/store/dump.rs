@@ -2,6 +2,9 @@
 //!
 //! Each row is hashed as the JSON array of its columns. The hashes of a table are added up, so that no order has to be
 //! agreed on between engines that sort texts differently.
+//!
+//! Left out are the inbox of webhooks, whose rows may have no tenant, and what was heard from Stripe, which shows in
+//! the mirrors and payments that follow from it.
 
 use entity::{
     TenantId, customer, customer_snapshot, discount, invoice, invoice_change, invoice_event, line_item, payment,

@@ -1,6 +1,6 @@
 //! Invoices, as stored.
 //!
-//! Reads. Source of truth: table `invoices`. Rows marked as deleted do not exist, and drafts exist only for callers
+//! Source of truth: table `invoices`. Rows marked as deleted do not exist, and drafts exist only for callers
 //! who may see them. The payment status is computed here, in one expression that answers the field and filters lists.
 
 use std::collections::HashMap;
@@ -11,15 +11,15 @@ use entity::{
 };
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Order, Query, UnionType, WindowStatement};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilter, QuerySelect,
-    QueryTrait, Select,
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, DbErr, EntityTrait, FromQueryResult, IntoActiveModel,
+    Iterable, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 
 use super::count;
 use super::page::{self, Direction, Keyset, Ordering, Page, SortValue};
 use super::scope::{texts, visible};
 use super::{
-    StoreError,
+    StoreError, Tx,
     engine::{any_of, expr_any_of},
 };
 use crate::domain::viewer::Tenant;
@@ -201,6 +201,28 @@ pub async fn by_ids(
 ) -> Result<HashMap<InvoiceId, invoice::Model>, StoreError> {
     let rows = existing(tenant, db)?.filter(any_of(db.get_database_backend(), Column::Id, texts(ids))?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
+}
+
+/// An invoice, which nobody else changes before the transaction ends; one that was taken away too.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn lock(tenant: &Tenant, tx: &Tx, id: &InvoiceId) -> Result<Option<invoice::Model>, StoreError> {
+    let visible = visible(tx.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)?;
+    let row = invoice::Entity::find().filter(visible.add(Column::Id.eq(id.clone())));
+    Ok(row.lock_exclusive().one(tx).await?)
+}
+
+/// Writes an invoice over the one of the version before, which the caller has locked.
+///
+/// # Errors
+/// Those of [`StoreError`]; [`StoreError::Conflict`] when another version is stored.
+pub async fn save(tx: &Tx, row: invoice::Model) -> Result<(), StoreError> {
+    let (tenant, id, version) = (row.tenant_id.clone(), row.id.clone(), row.version);
+    let update = invoice::Entity::update_many().set(row.into_active_model().reset_all());
+    let update = update.filter(Column::TenantId.eq(tenant)).filter(Column::Id.eq(id));
+    let written = update.filter(Column::Version.eq(version.saturating_sub(1))).exec(tx).await?;
+    if written.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict(DbErr::RecordNotUpdated)) }
 }
 
 /// Issued invoices of one source system by their number.

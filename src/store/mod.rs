@@ -28,7 +28,9 @@ pub mod source_document;
 pub mod sub_line;
 pub mod subscription;
 pub mod tenant;
+pub mod upstream_facts;
 pub mod upstream_invoice;
+pub mod webhook_event;
 
 use std::sync::Arc;
 use std::time::Duration;

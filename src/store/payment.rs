@@ -68,6 +68,50 @@ pub async fn refunds_of(
     Ok(grouped(rows, |row| row.refunded_payment_id.clone().unwrap_or_default()))
 }
 
+/// The invoice that a charge of Stripe paid, or a payment intent; absent when no payment is known by either.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn find_invoice_of_charge(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    charge: &str,
+    intent: Option<&str>,
+) -> Result<Option<InvoiceId>, StoreError> {
+    let of_tenant = || payment::Entity::find().filter(Column::TenantId.eq(tenant.id().clone()));
+    let by_charge = of_tenant()
+        .filter(Column::Provider.eq("stripe"))
+        .filter(Column::ProviderPaymentId.eq(charge))
+        .filter(Column::Kind.eq(PaymentKind::Payment));
+    let mut found = by_charge.one(db).await?;
+    if let (None, Some(intent)) = (&found, intent) {
+        found = of_tenant().filter(Column::PaymentIntentId.eq(intent)).order_by_asc(Column::Id).one(db).await?;
+    }
+    Ok(found.map(|row| row.invoice_id))
+}
+
+/// Writes payments and refunds, over those there are. A payment is written before what goes back of it.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn save_all(tx: &Tx, mut rows: Vec<payment::Model>) -> Result<(), StoreError> {
+    rows.sort_by_key(|row| row.refunded_payment_id.is_some());
+    super::bill::overwrite::<payment::Entity>(tx, rows).await
+}
+
+/// Takes payments away that nothing refers to.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn remove(tenant: &Tenant, tx: &Tx, ids: &[PaymentId]) -> Result<(), StoreError> {
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let these = any_of(tx.get_database_backend(), Column::Id, texts(ids))?;
+    payment::Entity::delete_many().filter(own(tenant, tx)?.add(these)).exec(tx).await?;
+    Ok(())
+}
+
 fn own(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Condition, StoreError> {
     visible(db.get_database_backend(), tenant, Column::TenantId, Column::CustomerId)
 }

@@ -34,6 +34,18 @@ pub async fn find(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Option<t
     Ok(tenant::Entity::find_by_id(TenantId(tenant.id().0.clone())).one(db).await?)
 }
 
+/// The tenant with this account at Stripe; absent when nobody has it.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn find_by_stripe_account(
+    _system: &System,
+    db: &impl ConnectionTrait,
+    account: &str,
+) -> Result<Option<tenant::Model>, StoreError> {
+    Ok(tenant::Entity::find().filter(Column::StripeAccountId.eq(account)).one(db).await?)
+}
+
 /// A tenant, which nobody else changes before the transaction ends.
 ///
 /// # Errors

@@ -28,7 +28,7 @@ pub async fn of_invoices(
 ///
 /// # Errors
 /// Those of [`StoreError`].
-pub async fn save(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) -> Result<bool, StoreError> {
+pub async fn save_read(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) -> Result<bool, StoreError> {
     let backend = tx.get_database_backend();
     let these = parts_of(backend, tenant, Column::TenantId, Column::InvoiceId, std::slice::from_ref(&row.invoice_id))?;
     let older = Column::UpdatedAt.lte(row.updated_at);
@@ -50,4 +50,38 @@ pub async fn save(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) -> Re
     };
     let written = upstream_invoice::Entity::update_many().set(values).filter(these).filter(older).exec(tx).await?;
     Ok(written.rows_affected > 0)
+}
+
+/// The mirror of the invoice that Stripe knows by this id; absent when there is none.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn find_by_stripe_id(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    stripe_invoice_id: &str,
+) -> Result<Option<upstream_invoice::Model>, StoreError> {
+    let row = upstream_invoice::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeInvoiceId.eq(stripe_invoice_id));
+    Ok(row.one(db).await?)
+}
+
+/// Whether any invoice of the tenant bills this customer of Stripe.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn has_customer(tenant: &Tenant, db: &impl ConnectionTrait, customer: &str) -> Result<bool, StoreError> {
+    let row = upstream_invoice::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeCustomerId.eq(customer));
+    Ok(row.one(db).await?.is_some())
+}
+
+/// Writes a mirror, over the one there is.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn save(tx: &Tx, row: upstream_invoice::Model) -> Result<(), StoreError> {
+    super::bill::overwrite::<upstream_invoice::Entity>(tx, vec![row]).await
 }

@@ -186,6 +186,8 @@ pub struct Charge {
     pub id: ChargeId,
     /// The intent it belongs to.
     pub payment_intent: Option<PaymentIntentId>,
+    /// Whom it charges.
+    pub customer: Option<StripeCustomerId>,
     /// Three small letters.
     pub currency: Option<String>,
     /// What was charged; minor units.
@@ -391,6 +393,7 @@ pub(super) mod wire {
     pub(in crate::stripe) struct ChargeObject {
         id: String,
         payment_intent: Option<Reference<Named>>,
+        customer: Option<Reference<Named>>,
         currency: Option<String>,
         amount: Option<i64>,
         amount_refunded: Option<i64>,
@@ -404,6 +407,7 @@ pub(super) mod wire {
             Ok(Charge {
                 id: ChargeId::parse(&self.id)?,
                 payment_intent: self.payment_intent.and_then(|intent| PaymentIntentId::parse(intent.id()).ok()),
+                customer: self.customer.and_then(|customer| StripeCustomerId::parse(customer.id()).ok()),
                 currency: self.currency,
                 amount: self.amount,
                 amount_refunded: self.amount_refunded,

@@ -107,7 +107,7 @@ fn live(gateway: &Gateway, tenant: &TenantId, base: &str) -> (Links, Refresher) 
         hosts: hosts.clone(),
         limits: StripeLimits { rate_per_second, ..StripeLimits::default() },
     });
-    let accounts = Accounts::new([(tenant.clone(), client.unwrap())], None);
+    let accounts = Arc::new(Accounts::new([(tenant.clone(), client.unwrap())], None));
     Links::live(hosts, accounts, gateway.store.clone())
 }
 

@@ -33,3 +33,4 @@ mod stripe_client;
 mod support;
 mod tenancy;
 mod verify;
+mod webhooks;

@@ -369,6 +369,7 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     ("upstream_invoices", &[("fetch_failures", "fetch_failures = -1")]),
+    ("webhook_events", &[("attempts", "attempts = -1")]),
     ("source_documents", &[("sha256", "sha256 = 'abc'")]),
 ];
 
@@ -439,6 +440,7 @@ fn vocabularies() -> Vec<Vocabulary> {
         ("invoice_events", "to_status", e::InvoiceStatus::words()),
         ("invoice_events", "source", e::EventSource::words()),
         ("source_documents", "system", e::SourceSystem::words()),
+        ("webhook_events", "status", e::WebhookStatus::words()),
     ];
     systems.into_iter().chain(others).map(|(table, column, words)| Vocabulary { table, column, words }).collect()
 }
@@ -481,7 +483,9 @@ fn row_shapes() -> BTreeMap<&'static str, Vec<Field>> {
         shape::<e::subscription::Entity>(),
         shape::<e::tax::Entity>(),
         shape::<e::tenant::Entity>(),
+        shape::<e::upstream_facts::Entity>(),
         shape::<e::upstream_invoice::Entity>(),
+        shape::<e::webhook_event::Entity>(),
     ])
 }
 

@@ -48,6 +48,10 @@ impl Check {
         Self { demo, faults: Vec::new() }
     }
 
+    pub(super) const fn is_demo(&self) -> bool {
+        self.demo
+    }
+
     pub(super) fn done<T>(self, value: T) -> Result<T, Faults> {
         if self.faults.is_empty() { Ok(value) } else { Err(Faults(self.faults)) }
     }
@@ -69,6 +73,7 @@ impl Check {
             ),
             explorer: self.explorer(given),
             stripe: self.stripe(given),
+            webhooks: self.webhooks(given),
         }
     }
 
@@ -202,7 +207,7 @@ impl Check {
         })
     }
 
-    fn word<T: Copy>(&mut self, setting: &str, given: Option<&Given>, words: &[(&str, T)], default: T) -> T {
+    pub(super) fn word<T: Copy>(&mut self, setting: &str, given: Option<&Given>, words: &[(&str, T)], default: T) -> T {
         let Some(text) = text(given) else {
             return default;
         };
@@ -239,6 +244,6 @@ pub(super) fn text(given: Option<&Given>) -> Option<&str> {
 }
 
 /// A secret for one run: each ULID brings 80 bits of the operating system's randomness.
-fn random_secret() -> String {
+pub(super) fn random_secret() -> String {
     (0..4).map(|_| ulid::Ulid::new().to_string()).collect()
 }

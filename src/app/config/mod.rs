@@ -6,7 +6,9 @@
 
 mod check;
 mod stripe;
+mod webhooks;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -22,6 +24,8 @@ use crate::store::{DatabaseUrl, PoolSettings};
 use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
 pub use stripe::StripeAccess;
+use webhooks::EndpointGiven;
+pub use webhooks::WebhookEndpoint;
 
 /// What a setting is called in the environment. Its flag is the field's name.
 mod env {
@@ -43,6 +47,9 @@ mod env {
     pub(super) const STRIPE_TENANT: &str = "BILLING_STRIPE_TENANT";
     pub(super) const STRIPE_BASE_URL: &str = "BILLING_STRIPE_BASE_URL";
     pub(super) const STRIPE_REPLICAS: &str = "BILLING_STRIPE_REPLICAS";
+    pub(super) const WEBHOOK_TENANT: &str = "BILLING_WEBHOOK_TENANT";
+    pub(super) const WEBHOOK_SECRETS: &str = "BILLING_WEBHOOK_SECRETS";
+    pub(super) const WEBHOOK_LIVEMODE: &str = "BILLING_WEBHOOK_LIVEMODE";
     pub(super) const LOG_FORMAT: &str = "BILLING_LOG_FORMAT";
     pub(super) const LOG_LEVEL: &str = "BILLING_LOG_LEVEL";
 }
@@ -141,6 +148,17 @@ pub struct Settings {
     /// Keys of further tenants, in the file only
     #[arg(skip)]
     stripe_accounts: stripe::GivenAccounts,
+    /// The tenant whose webhooks come to `/webhooks/stripe/default`; more endpoints stand in the file
+    #[arg(long, global = true, env = env::WEBHOOK_TENANT, value_name = "ID", hide_short_help = true)]
+    webhook_tenant: Option<Given>,
+    /// What these are signed with, with commas between several. Others can see the flag: prefer the environment
+    #[arg(long, global = true, env = env::WEBHOOK_SECRETS, value_name = "SECRETS", hide_env_values = true, hide_short_help = true)]
+    webhook_secrets: Option<Given>,
+    /// Whether these are about real money: `true` or `false` [default: false]
+    #[arg(long, global = true, env = env::WEBHOOK_LIVEMODE, value_name = "BOOL", hide_short_help = true)]
+    webhook_livemode: Option<Given>,
+    #[arg(skip)]
+    webhook_endpoints: Option<BTreeMap<String, EndpointGiven>>,
     /// How log lines look: `text` or `json` [default: text]
     #[arg(long, global = true, env = env::LOG_FORMAT, value_name = "FORMAT", hide_short_help = true)]
     log_format: Option<Given>,
@@ -213,6 +231,8 @@ pub struct Config {
     pub explorer: ExplorerMode,
     /// Accounts at Stripe. Without any, links come from the mirror, and there is no pay link.
     pub stripe: StripeAccess,
+    /// Where Stripe sends webhooks to, by the name in the address.
+    pub webhooks: BTreeMap<String, WebhookEndpoint>,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -280,6 +300,10 @@ impl Settings {
             stripe_base_url: first(self.stripe_base_url, file.stripe_base_url),
             stripe_replicas: first(self.stripe_replicas, file.stripe_replicas),
             stripe_accounts: file.stripe_accounts,
+            webhook_tenant: first(self.webhook_tenant, file.webhook_tenant),
+            webhook_secrets: first(self.webhook_secrets, file.webhook_secrets),
+            webhook_livemode: first(self.webhook_livemode, file.webhook_livemode),
+            webhook_endpoints: file.webhook_endpoints,
             log_format: first(self.log_format, file.log_format),
             log_level: first(self.log_level, file.log_level),
         }
@@ -350,6 +374,13 @@ impl Config {
             ("log_format", json!(self.log.format.word())),
             ("log_level", json!(self.log.level)),
         ]
+    }
+}
+
+impl Config {
+    /// The webhook endpoints as settings of the file. Secrets are not shown.
+    pub fn shown_webhooks(&self) -> Vec<(String, Value)> {
+        self.webhooks.iter().flat_map(|(name, endpoint)| endpoint.shown(name)).collect()
     }
 }
 

@@ -275,6 +275,26 @@ pub(super) fn source_document(tenant: &str) -> e::source_document::Model {
     }
 }
 
+fn upstream_facts(tenant: &str) -> e::upstream_facts::Model {
+    e::upstream_facts::Model { tenant_id: tenant.into(), invoice_id: "inv_1".into(), facts: json!({ "stated": {} }) }
+}
+
+/// Its key is the endpoint's: two tenants have one each.
+fn webhook_event(tenant: &str) -> e::webhook_event::Model {
+    e::webhook_event::Model {
+        endpoint: tenant.to_owned(),
+        event_id: "evt_1".to_owned(),
+        tenant_id: Some(tenant.into()),
+        provider: "stripe".to_owned(),
+        kind: "invoice.paid".to_owned(),
+        event_created: day(6),
+        payload: "{ \"id\": \"evt_1\" }".to_owned(),
+        next_attempt_at: Some(day(6)),
+        received_at: day(6),
+        ..Default::default()
+    }
+}
+
 /// Writes one row into every table.
 pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, tenant(id)).await;
@@ -295,6 +315,8 @@ pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, upstream_invoice(id)).await;
     insert(connection, invoice_event(id)).await;
     insert(connection, source_document(id)).await;
+    insert(connection, upstream_facts(id)).await;
+    insert(connection, webhook_event(id)).await;
 }
 
 /// Fails unless every table holds exactly what [`insert_all`] wrote.
@@ -317,6 +339,8 @@ pub(super) async fn assert_all(connection: &DatabaseConnection, id: &str) {
     assert_stored(connection, upstream_invoice(id)).await;
     assert_stored(connection, invoice_event(id)).await;
     assert_stored(connection, source_document(id)).await;
+    assert_stored(connection, upstream_facts(id)).await;
+    assert_stored(connection, webhook_event(id)).await;
 }
 
 async fn assert_stored<M>(connection: &DatabaseConnection, expected: M)

@@ -42,7 +42,7 @@ fn live_links(base: &str, store: &Store) -> Links {
         hosts: hosts.clone(),
         limits: StripeLimits::default(),
     };
-    let (links, refresher) = Links::live(hosts, Accounts::new([], Some(platform)), store.clone());
+    let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone());
     tokio::spawn(refresher.run());
     links
 }
@@ -98,6 +98,7 @@ impl TestApp {
             store: store.clone(),
             keys: keys(),
             links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(base, &store))),
+            inbox: super::hooks::no_inbox(),
             limits: Limits::default(),
             billing_clock: Clock::starting_at(demo.plan.now.utc()),
             explorer: ExplorerMode::Fallback,

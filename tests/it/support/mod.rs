@@ -5,5 +5,6 @@ pub(crate) mod app;
 pub(crate) mod database;
 pub(crate) mod full;
 pub(crate) mod gateway;
+pub(crate) mod hooks;
 pub(crate) mod program;
 pub(crate) mod seed;

@@ -97,6 +97,12 @@ impl Running {
         }
     }
 
+    /// Ends it at once, as a power failure would.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("it can be killed");
+        self.child.wait().expect("its end can be waited for");
+    }
+
     /// Tells it to stop, makes sure that it does in time and well, and gives the rest of its output.
     pub(crate) fn stop(mut self) -> String {
         let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();

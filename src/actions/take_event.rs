@@ -1,0 +1,110 @@
+//! Takes a webhook into the inbox: verified, stored, and only then acknowledged. Nothing is worked on here.
+
+use entity::{Instant, TenantId, WebhookStatus, webhook_event};
+
+use super::upstream_news::Subject;
+use crate::store::tenant::System;
+use crate::store::{self, Store, StoreError};
+use crate::stripe::webhook::{Webhook, WebhookError};
+use crate::stripe::{Event, StripeAccountId};
+
+/// Who sends webhooks.
+const PROVIDER: &str = "stripe";
+
+/// How much is kept of words that Stripe may make up, in characters.
+const WORD_MAX: usize = 200;
+
+/// Whose events come to an endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Owner {
+    /// One tenant's.
+    Tenant(TenantId),
+    /// Those of every account that is connected to the platform; the account tells the tenant.
+    Connect,
+}
+
+/// A place that Stripe sends events to.
+#[derive(Clone, Debug)]
+pub struct Endpoint {
+    /// Whose events come.
+    pub owner: Owner,
+    /// Whether they are about real money. Others are ignored.
+    pub livemode: bool,
+    /// What verifies and reads them.
+    pub webhook: Webhook,
+}
+
+/// An event that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is in the inbox now.
+    New,
+    /// It was there already.
+    Duplicate,
+}
+
+/// Why an event was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum TakeError {
+    /// It is not Stripe's, or no event.
+    #[error(transparent)]
+    Refused(#[from] WebhookError),
+    /// It could not be stored; Stripe shall send it again.
+    #[error("the event could not be stored")]
+    Store(#[from] StoreError),
+}
+
+/// Stores the event in `body`, if Stripe signed it. When this returns it is stored for good.
+///
+/// # Errors
+/// [`TakeError`]; nothing was stored then.
+pub async fn take_event(
+    store: &Store,
+    system: &System,
+    (name, endpoint): (&str, &Endpoint),
+    (body, header): (&[u8], &[u8]),
+    now: Instant,
+) -> Result<Taken, TakeError> {
+    let event = endpoint.webhook.receive(body, header, now)?;
+    let row = row(name, endpoint, &event, body, now)?;
+    let tx = store.begin().await?;
+    let new = store::webhook_event::insert(system, &tx, row).await?;
+    tx.commit().await?;
+    Ok(if new { Taken::New } else { Taken::Duplicate })
+}
+
+fn row(
+    name: &str,
+    endpoint: &Endpoint,
+    event: &Event,
+    body: &[u8],
+    now: Instant,
+) -> Result<webhook_event::Model, WebhookError> {
+    // Whatever was read as JSON is UTF-8.
+    let payload = std::str::from_utf8(body).map_err(|_not_utf8| WebhookError::Header)?;
+    Ok(webhook_event::Model {
+        endpoint: name.to_owned(),
+        event_id: event.id.as_str().to_owned(),
+        tenant_id: match &endpoint.owner {
+            Owner::Tenant(tenant) => Some(tenant.clone()),
+            Owner::Connect => None,
+        },
+        provider: PROVIDER.to_owned(),
+        kind: word(&event.kind),
+        api_version: event.api_version.as_deref().map(word),
+        livemode: event.livemode.unwrap_or(endpoint.livemode),
+        account_id: event.account.as_ref().map(StripeAccountId::as_str).map(str::to_owned),
+        object_id: Subject::of(event).object().map(str::to_owned),
+        event_created: event.created,
+        payload: payload.to_owned(),
+        status: WebhookStatus::Received,
+        next_attempt_at: Some(now),
+        received_at: now,
+        ..Default::default()
+    })
+}
+
+/// A word of Stripe's without what a database or a terminal could stumble over.
+fn word(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control()).take(WORD_MAX).collect()
+}

@@ -1,0 +1,3 @@
+//! What runs beside the requests: loops that call actions.
+
+pub mod webhooks;

@@ -1,0 +1,84 @@
+//! `POST /webhooks/stripe/{endpoint}`: an event is verified, stored and acknowledged; the work on it comes later.
+//!
+//! The signature is over the bytes of the body, so nothing looks into them before. Only what is stored for good is
+//! answered with 200; what may work later with 5xx, so that Stripe sends it again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use serde_json::json;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+use super::error::NotTaken;
+use super::request_id::RequestId;
+use super::{AppState, body};
+use crate::actions::take_event::{Endpoint, Taken, take_event};
+use crate::domain::clock::Clock;
+use crate::store::tenant::System;
+use crate::stripe::webhook::BODY_BYTES_MAX;
+
+/// Where webhooks come to.
+pub(super) const PATH: &str = "/webhooks/stripe/{endpoint}";
+
+/// The header with the signatures.
+const SIGNATURE: &str = "stripe-signature";
+
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What takes webhooks.
+#[derive(Clone)]
+pub struct Inbox {
+    /// Endpoints by their name in the address.
+    pub endpoints: Arc<BTreeMap<String, Endpoint>>,
+    /// The right to the inbox.
+    pub system: System,
+    /// The clock that signatures and leases go by: the real one.
+    pub clock: Clock,
+    /// Told of each event that is taken.
+    pub taken: Arc<Notify>,
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("endpoints", &self.endpoints.keys()).finish_non_exhaustive()
+    }
+}
+
+/// Takes an event.
+pub(super) async fn handle(
+    State(state): State<Arc<AppState>>,
+    Path(name): Path<String>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let (head, body) = request.into_parts();
+    match take(&state, &name, &head.headers, body).await {
+        Ok(Taken::New) => Json(json!({ "received": true })).into_response(),
+        Ok(Taken::Duplicate) => Json(json!({ "received": true, "duplicate": true })).into_response(),
+        Err(refusal) => refusal.answer(&id),
+    }
+}
+
+async fn take(state: &AppState, name: &str, headers: &HeaderMap, body: Body) -> Result<Taken, NotTaken> {
+    let inbox = &state.inbox;
+    let endpoint = inbox.endpoints.get(name).ok_or(NotTaken::NoEndpoint)?;
+    let body = timeout(BODY_TIMEOUT, body::read(body, headers, BODY_BYTES_MAX));
+    let body = body.await.map_err(|_elapsed| NotTaken::TooSlow)??;
+    let mut signatures = headers.get_all(SIGNATURE).iter();
+    let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
+    let now = inbox.clock.now();
+    let taken = take_event(&state.store, &inbox.system, (name, endpoint), (&body, signature.as_bytes()), now).await?;
+    if taken == Taken::New {
+        inbox.taken.notify_one();
+    }
+    Ok(taken)
+}
