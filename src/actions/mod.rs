@@ -8,5 +8,6 @@ pub mod create_tenant;
 pub mod import_document;
 pub mod mirror_invoice;
 pub mod replay_events;
+pub mod sync_invoice;
 pub mod take_event;
 mod upstream_news;

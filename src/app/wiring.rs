@@ -10,10 +10,12 @@ use entity::{TenantId, WebhookStatus, tenant, webhook_event};
 use serde::Serialize;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 
 use super::AppError;
 use super::config::{Config, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
+use super::jobs::reconciler::Reconciler;
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
@@ -196,6 +198,8 @@ pub async fn serve(
     let inbox = inbox(config)?;
     let state = Arc::new(state(config, store.clone(), keys, (links, inbox), demo.as_ref()));
     let worker = start_worker(&state);
+    let (stop_jobs, stopping) = watch::channel(false);
+    let reconciling = reconciler(config, &state).map(|reconciler| tokio::spawn(reconciler.run(stopping)));
     let signal = stop_signal().map_err(AppError::Serve)?;
     let draining = Arc::clone(&state);
     let worker_stop = worker.as_ref().map(Running::stopper);
@@ -212,6 +216,11 @@ pub async fn serve(
     http::serve(listener, http::router(state), stop, config.shutdown_deadline).await;
     if let Some(worker) = worker {
         worker.stop(WORKER_TIMEOUT).await;
+    }
+    stop_jobs.send_replace(true);
+    if let Some(reconciling) = reconciling {
+        // Its round ends with the statement it is at.
+        let _ended = tokio::time::timeout(WORKER_TIMEOUT, reconciling).await;
     }
     if let Some(refreshing) = refreshing {
         refreshing.abort();
@@ -342,6 +351,17 @@ fn inbox(config: &Config) -> Result<Inbox, AppError> {
         system: System::operator(),
         clock: Clock::system(),
         taken: Arc::default(),
+    })
+}
+
+/// What asks Stripe about open invoices, where there is someone to ask.
+fn reconciler(config: &Config, state: &AppState) -> Option<Reconciler> {
+    Some(Reconciler {
+        store: state.store.clone(),
+        system: System::operator(),
+        accounts: state.links.accounts()?,
+        billing_clock: state.billing_clock,
+        intervals: config.stripe.reconcile,
     })
 }
 

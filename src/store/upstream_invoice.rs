@@ -2,8 +2,11 @@
 
 use std::collections::HashMap;
 
-use entity::{InvoiceId, upstream_invoice, upstream_invoice::Column};
-use sea_orm::{ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
+use entity::{Instant, InvoiceId, InvoiceStatus, invoice, upstream_invoice, upstream_invoice::Column};
+use sea_orm::sea_query::{Expr, ExprTrait, Query};
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+};
 
 use super::scope::parts_of;
 use super::{StoreError, Tx};
@@ -50,6 +53,76 @@ pub async fn save_read(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) 
     };
     let written = upstream_invoice::Entity::update_many().set(values).filter(these).filter(older).exec(tx).await?;
     Ok(written.rows_affected > 0)
+}
+
+/// Which open invoices are due to be asked for at Stripe.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    /// Those that were not heard of since then,
+    pub heard_before: Instant,
+    /// and those whose links were read since this moment
+    pub paying_since: Instant,
+    /// and that were not heard of since this one.
+    pub paying_heard_before: Instant,
+    /// How many at the most, the longest unheard of first.
+    pub limit: u64,
+}
+
+/// Open invoices that have a mirror and are due. One that Stripe did not answer about counts as heard of then.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn due(tenant: &Tenant, db: &impl ConnectionTrait, due: &Due) -> Result<Vec<InvoiceId>, StoreError> {
+    let open = Query::select()
+        .column(invoice::Column::Id)
+        .from(invoice::Entity)
+        .and_where(Expr::col((invoice::Entity, invoice::Column::TenantId)).eq(tenant.id().clone()))
+        .and_where(invoice::Column::Status.is_in([InvoiceStatus::Open, InvoiceStatus::Uncollectible]))
+        .and_where(invoice::Column::DeletedAt.is_null())
+        .to_owned();
+    let unheard = |since: Instant| {
+        let asked = Condition::any().add(Column::LastErrorAt.is_null()).add(Column::LastErrorAt.lt(since));
+        Condition::all().add(Column::UpdatedAt.lt(since)).add(asked)
+    };
+    let paying =
+        Condition::all().add(Column::LinksFetchedAt.gte(due.paying_since)).add(unheard(due.paying_heard_before));
+    let rows = upstream_invoice::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeInvoiceId.is_not_null())
+        .filter(Column::InvoiceId.in_subquery(open))
+        .filter(Condition::any().add(unheard(due.heard_before)).add(paying))
+        .order_by_asc(Column::UpdatedAt)
+        .order_by_asc(Column::InvoiceId)
+        .limit(due.limit)
+        .all(db)
+        .await?;
+    Ok(rows.into_iter().map(|row| row.invoice_id).collect())
+}
+
+/// Notes that Stripe did not answer about an invoice, and why.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn note_failure(
+    tenant: &Tenant,
+    tx: &Tx,
+    invoice: &InvoiceId,
+    code: &str,
+    at: Instant,
+) -> Result<(), StoreError> {
+    let values = upstream_invoice::ActiveModel {
+        last_error_code: Set(Some(code.to_owned())),
+        last_error_at: Set(Some(at)),
+        ..Default::default()
+    };
+    upstream_invoice::Entity::update_many()
+        .set(values)
+        .col_expr(Column::FetchFailures, Expr::col(Column::FetchFailures).add(1))
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::InvoiceId.eq(invoice.clone()))
+        .exec(tx)
+        .await?;
+    Ok(())
 }
 
 /// The mirror of the invoice that Stripe knows by this id; absent when there is none.

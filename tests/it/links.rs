@@ -30,28 +30,28 @@ const LINKS: &str = "query L($id: ID!, $freshness: UrlFreshness) { invoice(id: $
 const PAY: &str = "query P($id: ID!) { invoice(id: $id) { payUrl hostedInvoiceUrl } }";
 
 /// A gateway whose tenant has an account at a Stripe of its own.
-struct World {
-    gateway: Gateway,
-    fake: FakeStripe,
-    tenant: TenantId,
-    viewer: Viewer,
+pub(crate) struct World {
+    pub(crate) gateway: Gateway,
+    pub(crate) fake: FakeStripe,
+    pub(crate) tenant: TenantId,
+    pub(crate) viewer: Viewer,
 }
 
 /// An invoice of a world: how old what is known of its links is, absent for never read.
 #[derive(Clone, Copy)]
-struct Given {
+pub(crate) struct Given {
     number: usize,
     customer: usize,
     age: Option<TimeDelta>,
     paid: bool,
 }
 
-const fn given(number: usize, age: TimeDelta) -> Given {
+pub(crate) const fn given(number: usize, age: TimeDelta) -> Given {
     Given { number, customer: 0, age: Some(age), paid: false }
 }
 
 impl World {
-    async fn new(engine: Engine, all: &[Given]) -> Self {
+    pub(crate) async fn new(engine: Engine, all: &[Given]) -> Self {
         let mut gateway = Gateway::new(engine).await;
         let tenant: TenantId = ids::derived(&["links"]);
         write(&gateway, &tenant, all).await;
@@ -64,7 +64,7 @@ impl World {
         Self { viewer: merchant(&tenant), gateway, fake, tenant }
     }
 
-    async fn ask(&self, query: &str, variables: Value) -> Answer {
+    pub(crate) async fn ask(&self, query: &str, variables: Value) -> Answer {
         self.gateway.ask(&self.viewer, query, variables).await
     }
 
@@ -111,11 +111,11 @@ fn live(gateway: &Gateway, tenant: &TenantId, base: &str) -> (Links, Refresher) 
     Links::live(hosts, accounts, gateway.store.clone())
 }
 
-fn id(number: usize) -> InvoiceId {
+pub(crate) fn id(number: usize) -> InvoiceId {
     ids::derived(&["links", &number.to_string()])
 }
 
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::new("2026-06-15T00:00:00Z".parse().unwrap())
 }
 
@@ -169,6 +169,7 @@ fn bill_of(given: &Given) -> Bill {
         links_fetched_at: read_at,
         receipt_url: read_at.filter(|_| given.paid).map(|_| stored(given.number)),
         receipt_fetched_at: read_at.filter(|_| given.paid),
+        updated_at: read_at.unwrap_or_default(),
         ..Default::default()
     });
     bill

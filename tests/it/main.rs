@@ -26,6 +26,7 @@ mod outages;
 mod pay_url;
 mod plans;
 mod readme;
+mod reconcile;
 mod schema;
 mod sdl;
 mod side_by_side;

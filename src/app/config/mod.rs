@@ -47,6 +47,8 @@ mod env {
     pub(super) const STRIPE_TENANT: &str = "BILLING_STRIPE_TENANT";
     pub(super) const STRIPE_BASE_URL: &str = "BILLING_STRIPE_BASE_URL";
     pub(super) const STRIPE_REPLICAS: &str = "BILLING_STRIPE_REPLICAS";
+    pub(super) const STRIPE_RECONCILE_MINUTES: &str = "BILLING_STRIPE_RECONCILE_MINUTES";
+    pub(super) const STRIPE_RECONCILE_PAYING_MINUTES: &str = "BILLING_STRIPE_RECONCILE_PAYING_MINUTES";
     pub(super) const WEBHOOK_TENANT: &str = "BILLING_WEBHOOK_TENANT";
     pub(super) const WEBHOOK_SECRETS: &str = "BILLING_WEBHOOK_SECRETS";
     pub(super) const WEBHOOK_LIVEMODE: &str = "BILLING_WEBHOOK_LIVEMODE";
@@ -145,6 +147,12 @@ pub struct Settings {
     /// How many replicas share Stripe's limits [default: 1]
     #[arg(long, global = true, env = env::STRIPE_REPLICAS, value_name = "NUMBER", hide_short_help = true)]
     stripe_replicas: Option<Given>,
+    /// Ask Stripe about open invoices that were not heard of for so many minutes [default: 360]
+    #[arg(long, global = true, env = env::STRIPE_RECONCILE_MINUTES, value_name = "MINUTES", hide_short_help = true)]
+    stripe_reconcile_minutes: Option<Given>,
+    /// The same for those whose links were read within the last hour [default: 2]
+    #[arg(long, global = true, env = env::STRIPE_RECONCILE_PAYING_MINUTES, value_name = "MINUTES", hide_short_help = true)]
+    stripe_reconcile_paying_minutes: Option<Given>,
     /// Keys of further tenants, in the file only
     #[arg(skip)]
     stripe_accounts: stripe::GivenAccounts,
@@ -299,6 +307,11 @@ impl Settings {
             stripe_tenant: first(self.stripe_tenant, file.stripe_tenant),
             stripe_base_url: first(self.stripe_base_url, file.stripe_base_url),
             stripe_replicas: first(self.stripe_replicas, file.stripe_replicas),
+            stripe_reconcile_minutes: first(self.stripe_reconcile_minutes, file.stripe_reconcile_minutes),
+            stripe_reconcile_paying_minutes: first(
+                self.stripe_reconcile_paying_minutes,
+                file.stripe_reconcile_paying_minutes,
+            ),
             stripe_accounts: file.stripe_accounts,
             webhook_tenant: first(self.webhook_tenant, file.webhook_tenant),
             webhook_secrets: first(self.webhook_secrets, file.webhook_secrets),
@@ -356,6 +369,7 @@ impl Config {
         let pool = &self.store.pool;
         let base = self.stripe.base.as_ref().map(BaseUrl::url);
         let millis = |time: Duration| json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
+        let minutes = |time: Duration| json!(time.as_secs() / 60);
         vec![
             ("database_url", json!(self.store.url.shown())),
             ("db_connections", json!(pool.connections)),
@@ -371,6 +385,8 @@ impl Config {
             ("link_hosts", json!(self.store.more_link_hosts)),
             ("stripe_base_url", json!(base.map(|url| url.as_str().trim_end_matches('/')))),
             ("stripe_replicas", json!(self.stripe.replicas)),
+            ("stripe_reconcile_minutes", minutes(self.stripe.reconcile.open)),
+            ("stripe_reconcile_paying_minutes", minutes(self.stripe.reconcile.paying)),
             ("log_format", json!(self.log.format.word())),
             ("log_level", json!(self.log.level)),
         ]

@@ -2,16 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use entity::TenantId;
 
 use super::check::{Check, text};
 use super::{Given, Settings, env};
+use crate::app::jobs::reconciler::Intervals;
 use crate::domain::link::LinkHosts;
 use crate::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
 
 /// Stripe itself.
 const BASE_URL: &str = "https://api.stripe.com";
+
+/// An open invoice that was not heard of for six hours has probably lost a webhook.
+const RECONCILE_MINUTES: u64 = 360;
+
+/// Whoever just paid looks again within minutes.
+const PAYING_MINUTES: u64 = 2;
+
+/// A week.
+const RECONCILE_MINUTES_MAX: u64 = 10_080;
 
 /// Replicas that share an account, at most.
 const REPLICAS_MAX: u64 = 100;
@@ -27,6 +38,8 @@ pub struct StripeAccess {
     pub base: Option<BaseUrl>,
     /// How many replicas share the accounts' limits.
     pub replicas: NonZeroU32,
+    /// When open invoices are asked for, whose webhooks may have been lost.
+    pub reconcile: Intervals,
 }
 
 impl StripeAccess {
@@ -74,7 +87,14 @@ impl Check {
         let base = self.base(given, local);
         let replicas = self.number(env::STRIPE_REPLICAS, given.stripe_replicas.as_ref(), 1, 1..=REPLICAS_MAX);
         let replicas = u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        StripeAccess { own, platform, base, replicas }
+        let minutes = |minutes: u64| Duration::from_secs(minutes.saturating_mul(60));
+        let open = given.stripe_reconcile_minutes.as_ref();
+        let open = self.number(env::STRIPE_RECONCILE_MINUTES, open, RECONCILE_MINUTES, 1..=RECONCILE_MINUTES_MAX);
+        let paying = given.stripe_reconcile_paying_minutes.as_ref();
+        let paying =
+            self.number(env::STRIPE_RECONCILE_PAYING_MINUTES, paying, PAYING_MINUTES, 1..=RECONCILE_MINUTES_MAX);
+        let reconcile = Intervals { open: minutes(open), paying: minutes(paying) };
+        StripeAccess { own, platform, base, replicas, reconcile }
     }
 
     fn base(&mut self, given: &Settings, local: bool) -> Option<BaseUrl> {
