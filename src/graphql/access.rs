@@ -57,7 +57,16 @@ pub const TABLE: &[TypeAccess] = &[
             ("payment", Scope::PaymentsRead),
         ],
     },
-    TypeAccess { name: "Mutation", open: &[], scoped: &[("refreshPayUrl", Scope::InvoicesLinksRead)] },
+    TypeAccess {
+        name: "Mutation",
+        open: &[],
+        scoped: &[("refreshPayUrl", Scope::InvoicesLinksRead), ("syncInvoice", Scope::InvoicesWrite)],
+    },
+    TypeAccess {
+        name: "SyncInvoicePayload",
+        open: &["clientMutationId", "changed", "invoice", "userErrors"],
+        scoped: &[],
+    },
     TypeAccess {
         name: "RefreshPayUrlPayload",
         open: &["clientMutationId", "url", "expiresAt", "invoice", "userErrors"],

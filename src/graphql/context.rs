@@ -12,7 +12,7 @@ use super::scalars::Link;
 use crate::domain::viewer::Viewer;
 use crate::links::{Ask, LinkKey, Links, Seen, UpstreamStats};
 use crate::loaders::{LinkSource, Loaders};
-use crate::store::Reader;
+use crate::store::{Reader, Store};
 
 /// Who asks, and what is read with. Made anew for each request.
 pub struct RequestContext {
@@ -21,6 +21,8 @@ pub struct RequestContext {
     pub(super) links: Arc<Links>,
     upstream: Arc<UpstreamStats>,
     pub(super) now: Instant,
+    /// What mutations write to.
+    store: Option<Store>,
     /// Objects that lists of this request may still give.
     objects_left: AtomicUsize,
 }
@@ -35,7 +37,19 @@ impl RequestContext {
         let source = LinkSource::new(Arc::clone(&links), now);
         let upstream = Arc::clone(&source.stats);
         let loaders = Loaders::new(viewer.tenant().clone(), reader, source);
-        Self { viewer, loaders, links, upstream, now, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+        Self { viewer, loaders, links, upstream, now, store: None, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+    }
+
+    /// The same request, which may write as well.
+    #[must_use]
+    pub fn writing(mut self, store: Store) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// What mutations write to.
+    pub(super) fn store(&self) -> Result<&Store, Failure> {
+        self.store.as_ref().ok_or(Failure::Defect("a mutation without a store"))
     }
 
     /// What of Stripe the request needs, counted while it runs.

@@ -3,18 +3,25 @@
 //! What a caller did wrong stands in `userErrors` of the payload; a missing scope is an error of the field.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
-use entity::{InvoiceStatus, invoice};
+use entity::{EventSource, InvoiceId, InvoiceStatus, invoice};
 
-use super::context::{Nullable, allowed, guarded, request};
+use super::context::{Nullable, RequestContext, allowed, guarded, request};
 use super::error::Failure;
 use super::input;
 use super::invoice::Invoice;
 use super::scalars::{DateTime, Link};
+use crate::actions::mirror_invoice::Mirrored;
+use crate::actions::sync_invoice::{Sync, Synced, sync_invoice};
 use crate::domain::drift::estimated_expiry;
 use crate::domain::invoice::amount_remaining;
 use crate::links::{Ask, LinkError, Seen, guaranteed_until};
+use crate::stripe::Deadline;
+
+/// How long Stripe may take for an invoice that someone waits for.
+const SYNC_TIME: Duration = Duration::from_secs(3);
 
 /// The longest text that a client may give a mutation to recognize it by, in bytes.
 const CLIENT_MUTATION_ID_MAX: usize = 255;
@@ -36,15 +43,12 @@ impl Mutation {
         guarded(ctx, ("Mutation", "refreshPayUrl"), async {
             allowed(ctx, ("Query", "invoice"))?;
             let RefreshPayUrlInput { invoice_id, client_mutation_id } = input;
-            if client_mutation_id.as_ref().is_some_and(|id| id.len() > CLIENT_MUTATION_ID_MAX) {
-                let problem = format!("clientMutationId must have at most {CLIENT_MUTATION_ID_MAX} bytes.");
-                return Err(Failure::BadInput(problem));
-            }
             let id = input::id("invoiceId", invoice_id)?;
+            let client_mutation_id = given_back(client_mutation_id)?;
             let request = request(ctx)?;
             let found = request.loaders.invoice(id).await?;
             let refreshed = match &found {
-                None => Err(UserError::new(UserErrorCode::NotFound, "There is no such invoice.", "invoiceId")),
+                None => Err(UserError::no_invoice()),
                 Some(invoice) => match refusal(invoice) {
                     Some(refusal) => Err(refusal),
                     None => refreshed(request.link(invoice, Ask::Pay).await?),
@@ -67,6 +71,65 @@ impl Mutation {
             }))
         })
         .await
+    }
+
+    /// Asks Stripe about an invoice now and takes over what it says: state, payments and links. What to do when a
+    /// customer says that it has paid, and no webhook came. Needs the scopes `invoices:read` and `invoices:write`.
+    async fn sync_invoice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which invoice.")] input: SyncInvoiceInput,
+    ) -> Nullable<SyncInvoicePayload> {
+        guarded(ctx, ("Mutation", "syncInvoice"), async {
+            allowed(ctx, ("Query", "invoice"))?;
+            let SyncInvoiceInput { invoice_id, client_mutation_id } = input;
+            let id: InvoiceId = input::id("invoiceId", invoice_id)?;
+            let client_mutation_id = given_back(client_mutation_id)?;
+            let request = request(ctx)?;
+            let synced = synced(request, &id).await?;
+            // Read now, so that it shows what was taken over.
+            let invoice = request.loaders.invoice(id).await?;
+            let (changed, user_errors) = match (synced, &invoice) {
+                (_, None) => (false, vec![UserError::no_invoice()]),
+                (Ok(changed), Some(_)) => (changed, Vec::new()),
+                (Err(error), Some(_)) => (false, vec![error]),
+            };
+            Ok(Some(SyncInvoicePayload { client_mutation_id, changed, invoice: Invoice::some(invoice), user_errors }))
+        })
+        .await
+    }
+}
+
+/// What a client recognizes a mutation by, if it is not too long.
+fn given_back(id: Option<String>) -> Result<Option<String>, Failure> {
+    if id.as_ref().is_some_and(|id| id.len() > CLIENT_MUTATION_ID_MAX) {
+        let problem = format!("clientMutationId must have at most {CLIENT_MUTATION_ID_MAX} bytes.");
+        return Err(Failure::BadInput(problem));
+    }
+    Ok(id)
+}
+
+/// Whether anything changed by asking Stripe, or why nothing could.
+async fn synced(request: &RequestContext, id: &InvoiceId) -> Result<Result<bool, UserError>, Failure> {
+    let failed = |code, message: &str| Ok(Err(UserError::new(code, message, "invoiceId")));
+    let Some(accounts) = request.links.accounts() else {
+        return failed(UserErrorCode::UpstreamUnavailable, &LinkError::NotConfigured.to_string());
+    };
+    let sync = Sync {
+        store: request.store()?,
+        accounts: &accounts,
+        deadline: Deadline::after(SYNC_TIME),
+        now: request.now,
+        source: EventSource::Api,
+    };
+    // Boxed: an invoice with all its rows is large, and every resolver would carry its room along.
+    match Box::pin(sync_invoice(&sync, request.viewer.tenant(), id)).await? {
+        Synced::Mirrored(Mirrored::Changed(_)) => Ok(Ok(true)),
+        Synced::Mirrored(Mirrored::Unchanged(_) | Mirrored::Unknown) => Ok(Ok(false)),
+        Synced::Mirrored(Mirrored::Unfit(why)) => failed(UserErrorCode::UpstreamRejected, why),
+        Synced::NotMirrored => failed(UserErrorCode::UpstreamRejected, "Stripe never had this invoice."),
+        Synced::Failed(error @ LinkError::NotFound) => failed(UserErrorCode::UpstreamRejected, &error.to_string()),
+        Synced::Failed(error) => failed(UserErrorCode::UpstreamUnavailable, &error.to_string()),
     }
 }
 
@@ -119,6 +182,28 @@ pub(super) struct RefreshPayUrlPayload {
     user_errors: Vec<UserError>,
 }
 
+/// Which invoice is asked for at Stripe.
+#[derive(InputObject)]
+struct SyncInvoiceInput {
+    /// The invoice: `inv_…`.
+    invoice_id: ID,
+    /// Given back as it is, at most 255 bytes.
+    client_mutation_id: Option<String>,
+}
+
+/// An invoice that Stripe was just asked about.
+#[derive(SimpleObject)]
+pub(super) struct SyncInvoicePayload {
+    /// What the client gave.
+    client_mutation_id: Option<String>,
+    /// Whether anything changed.
+    changed: bool,
+    /// The invoice, as it is now.
+    invoice: Option<Invoice>,
+    /// What stood in the way. Empty when Stripe answered.
+    user_errors: Vec<UserError>,
+}
+
 /// Something that the caller can mend, or wait for.
 #[derive(SimpleObject)]
 pub(super) struct UserError {
@@ -131,6 +216,10 @@ pub(super) struct UserError {
 }
 
 impl UserError {
+    fn no_invoice() -> Self {
+        Self::new(UserErrorCode::NotFound, "There is no such invoice.", "invoiceId")
+    }
+
     fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
         let field = Some(vec!["input".to_owned(), field.to_owned()]);
         Self { code, message: message.to_owned(), field }

@@ -130,6 +130,7 @@ pub(super) async fn execute(
     let counter = Arc::new(StatementStats::default());
     let reader = state.store.reader(&counter);
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
+    let context = context.writing(state.store.clone());
     let upstream = context.upstream();
     let mut request = async_graphql::Request::new("").variables(params.variables).data(context);
     request.operation_name = params.operation_name;

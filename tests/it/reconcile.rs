@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use billing_gateway::app::jobs::reconciler::{Intervals, Reconciler, Round};
 use billing_gateway::domain::clock::Clock;
+use billing_gateway::domain::ids;
+use billing_gateway::domain::viewer::{PrincipalKind, Scope};
 use billing_gateway::store::tenant::System;
 use chrono::TimeDelta;
 use fake_stripe::{Change, Endpoint, Fault, FaultKind};
@@ -11,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::links::{World, given, id, now};
 use crate::support::database::{Engine, for_each_engine};
+use crate::support::gateway::{merchant, viewer};
 
 fn reconciler(world: &World) -> Reconciler {
     Reconciler {
@@ -77,4 +80,37 @@ async fn a_stripe_that_does_not_answer_is_noted_and_not_asked_again_at_once() {
         assert_eq!(reconciler.round().await.unwrap(), Round::default());
     })
     .await;
+}
+
+const SYNC: &str = "mutation S($id: ID!) { syncInvoice(input: { invoiceId: $id }) { changed \
+    invoice { status amountPaid { minorUnits } } userErrors { code message } } }";
+
+#[tokio::test]
+async fn an_invoice_is_synced_by_a_mutation() {
+    for_each_engine(async |engine| {
+        let world = World::new(engine, &[given(1, TimeDelta::minutes(1)), given(2, TimeDelta::minutes(1))]).await;
+        world.fake.change("in_1", &Change::Pay { amount: None, out_of_band: false }).unwrap();
+        let sync = async |invoice: Value| world.ask(SYNC, json!({ "id": invoice })).await.ok()["syncInvoice"].clone();
+        let paid = json!({ "status": "PAID", "amountPaid": { "minorUnits": 500 } });
+        assert_eq!(sync(json!(id(1))).await, json!({ "changed": true, "invoice": paid, "userErrors": [] }));
+        assert_eq!(sync(json!(id(1))).await["invoice"], paid);
+        let unknown = sync(json!("inv_none")).await;
+        assert_eq!(unknown["userErrors"], json!([{ "code": "NOT_FOUND", "message": "There is no such invoice." }]));
+        world.fake.fault(Fault::new(FaultKind::Garbage));
+        assert_eq!(sync(json!(id(2))).await["userErrors"][0]["code"], "UPSTREAM_UNAVAILABLE");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn who_may_not_write_syncs_nothing() {
+    let world = World::new(Engine::Sqlite, &[given(1, TimeDelta::minutes(1))]).await;
+    let scopes = Scope::ALL.into_iter().filter(|scope| *scope != Scope::InvoicesWrite).collect();
+    let reader = viewer(PrincipalKind::Partner, &world.tenant, scopes, None);
+    let refused = world.gateway.ask(&reader, SYNC, json!({ "id": id(1) })).await;
+    assert_eq!((refused.codes(), &refused.data["syncInvoice"]), (vec!["FORBIDDEN"], &Value::Null));
+    let unknown = world.ask(SYNC, json!({ "id": "inv_none" })).await;
+    let stranger = world.gateway.ask(&merchant(&ids::derived(&["another"])), SYNC, json!({ "id": id(1) })).await;
+    assert_eq!((&stranger.data, stranger.errors.len()), (&unknown.data, 0));
+    assert_eq!(world.fake.calls().len(), 0);
 }

@@ -76,6 +76,7 @@ impl Gateway {
         let stats = Arc::new(StatementStats::default());
         let links = Arc::clone(&self.links);
         let context = RequestContext::new(viewer.clone(), self.store.reader(&stats), links, self.now);
+        let context = context.writing(self.store.clone());
         let upstream = context.upstream();
         let request = Request::new(query).variables(Variables::from_json(variables)).data(context);
         let response = unconstrained(self.schema.execute(request)).await;
