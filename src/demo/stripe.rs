@@ -59,7 +59,7 @@ fn invoice(entry: &DemoInvoice) -> Option<Json> {
             "voided_at": ours.voided_at.map(seconds),
             "marked_uncollectible_at": ours.uncollectible_at.map(seconds),
         },
-        "metadata": { "invoice_id": ours.id },
+        "metadata": { "billing_invoice_id": ours.id },
         "payments": payments.collect::<Vec<_>>(),
         "link": { "rotate_every": (*character == Some("rotated-link")).then_some(ROTATE_EVERY) },
     }))
