@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use entity::Instant;
 
-use super::{chance::Chance, people::Habits};
+use super::{chance::Chance, habits::Habits};
 use crate::demo::{calendar::after, draft::Draft};
 
 /// Why cards are refused, the commonest first.

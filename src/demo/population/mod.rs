@@ -3,8 +3,11 @@
 mod billing;
 mod chance;
 mod fate;
+mod habits;
 mod meter;
+mod names;
 mod people;
+mod places;
 
 use self::chance::Chance;
 use super::{Books, Plan};
