@@ -178,7 +178,7 @@ impl Refresher {
             return Ok(());
         };
         let tx = stripe.store.begin().await?;
-        if !store::upstream_invoice::save_read(&refresh.tenant, &tx, after).await? {
+        if !store::upstream_invoice::save_read(&refresh.tenant, &tx, &refresh.before, after).await? {
             return Ok(());
         }
         let (before, now) = (&refresh.before, refresh.now);

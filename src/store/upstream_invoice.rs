@@ -26,15 +26,24 @@ pub async fn of_invoices(
     Ok(rows.into_iter().map(|row| (row.invoice_id.clone(), row)).collect())
 }
 
-/// Writes what was read of an invoice at Stripe over its mirror, unless something newer stands there. Tells whether it
-/// was written.
+/// Writes what was read of an invoice at Stripe over its mirror, if that is still what it was `before` Stripe was asked:
+/// an event that came meanwhile may know more. Tells whether it was written.
 ///
 /// # Errors
 /// Those of [`StoreError`].
-pub async fn save_read(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) -> Result<bool, StoreError> {
+pub async fn save_read(
+    tenant: &Tenant,
+    tx: &Tx,
+    before: &upstream_invoice::Model,
+    row: &upstream_invoice::Model,
+) -> Result<bool, StoreError> {
     let backend = tx.get_database_backend();
     let these = parts_of(backend, tenant, Column::TenantId, Column::InvoiceId, std::slice::from_ref(&row.invoice_id))?;
-    let older = Column::UpdatedAt.lte(row.updated_at);
+    let heard = match before.last_event_created {
+        Some(at) => Column::LastEventCreated.eq(at),
+        None => Column::LastEventCreated.is_null(),
+    };
+    let unchanged = Condition::all().add(Column::UpdatedAt.eq(before.updated_at)).add(heard);
     let values = upstream_invoice::ActiveModel {
         stripe_customer_id: Set(row.stripe_customer_id.clone()),
         upstream_status: Set(row.upstream_status.clone()),
@@ -51,7 +60,7 @@ pub async fn save_read(tenant: &Tenant, tx: &Tx, row: &upstream_invoice::Model) 
         updated_at: Set(row.updated_at),
         ..Default::default()
     };
-    let written = upstream_invoice::Entity::update_many().set(values).filter(these).filter(older).exec(tx).await?;
+    let written = upstream_invoice::Entity::update_many().set(values).filter(these).filter(unchanged).exec(tx).await?;
     Ok(written.rows_affected > 0)
 }
 

@@ -292,6 +292,32 @@ async fn a_rotated_link_is_never_given_as_a_pay_link() {
 }
 
 #[tokio::test]
+async fn what_an_event_brought_meanwhile_is_not_written_over() {
+    for_each_engine(async |engine| {
+        let world = World::new(engine, &[given(1, TimeDelta::minutes(1)), given(2, TimeDelta::minutes(1))]).await;
+        world.fake.fault(Fault::new(FaultKind::Delay(400)));
+        let asked = world.ask(PAY, json!({ "id": id(1) }));
+        let heard = async {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let mut row = world.mirror(1, |_| true).await;
+            row.upstream_status = Some("paid".to_owned());
+            row.last_event_created = Some(now());
+            let tx = world.gateway.store.begin().await.unwrap();
+            billing_gateway::store::upstream_invoice::save(&tx, row).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        let (answer, ()) = futures::join!(asked, heard);
+        assert_eq!(answer.ok()["invoice"]["payUrl"], world.live_page(1));
+        // What is remembered of another invoice comes behind it.
+        world.ask(PAY, json!({ "id": id(2) })).await.ok();
+        world.mirror(2, |row| row.links_fetched_at == Some(now())).await;
+        let kept = world.mirror(1, |_| true).await;
+        assert_eq!((kept.upstream_status.as_deref(), kept.last_event_created), (Some("paid"), Some(now())));
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn receipts_belong_to_payments_and_are_kept_for_25_days() {
     for_each_engine(async |engine| {
         let paid = |number, age| Given { paid: true, ..given(number, age) };
