@@ -13,11 +13,12 @@
 //! | `GET /_fake/counts` | how many |
 //! | `GET`, `POST /_fake/events` | all events; adds one of whatever shape |
 //! | `POST /_fake/deliver` | sends events to a webhook, see [`Delivery`] |
+//! | `PUT`, `DELETE /_fake/webhook` | `{"url": "http://…", "secret": "whsec_…"}`: sends events there as they happen, or nowhere |
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -25,7 +26,7 @@ use serde_json::{Value, json};
 use crate::change::{Change, ChangeError};
 use crate::deliver::Delivery;
 use crate::fault::Fault;
-use crate::state::{self, Invoice};
+use crate::state::{self, Invoice, Webhook};
 use crate::{FakeStripe, Shared};
 
 /// The routes below `/_fake`.
@@ -42,6 +43,7 @@ pub(crate) fn routes() -> Router<Shared> {
         .route("/_fake/counts", get(counts))
         .route("/_fake/events", get(events).post(write_event))
         .route("/_fake/deliver", post(deliver))
+        .route("/_fake/webhook", put(set_webhook).delete(clear_webhook))
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {
@@ -139,6 +141,16 @@ async fn events(State(shared): State<Shared>) -> Response {
 
 async fn write_event(State(shared): State<Shared>, Json(body): Json<Value>) -> Response {
     Json(FakeStripe::of(shared).write_event(body)).into_response()
+}
+
+async fn set_webhook(State(shared): State<Shared>, Json(webhook): Json<Webhook>) -> StatusCode {
+    FakeStripe::of(shared).set_webhook(Some(webhook));
+    StatusCode::NO_CONTENT
+}
+
+async fn clear_webhook(State(shared): State<Shared>) -> StatusCode {
+    FakeStripe::of(shared).set_webhook(None);
+    StatusCode::NO_CONTENT
 }
 
 async fn deliver(State(shared): State<Shared>, Json(delivery): Json<Delivery>) -> Response {

@@ -100,7 +100,8 @@ async fn invoice_payments(
     Extension(caller): Extension<Caller>,
     RawQuery(query): RawQuery,
 ) -> Answer {
-    let known = ["invoice", "status", "limit", "starting_after", "expand[]"];
+    let intent = "payment[payment_intent]";
+    let known = ["invoice", "status", "payment[type]", intent, "limit", "starting_after", "expand[]"];
     let query = Query::read(query.as_deref().unwrap_or_default(), &known)?;
     let world = shared.world();
     let view = world.view(&caller);
@@ -113,6 +114,8 @@ async fn invoice_payments(
     found.retain(|row| {
         query.get("status").is_none_or(|status| row.json.get("status").is_some_and(|known| known == status))
     });
+    let of_intent = |row: &Value, wanted: &str| row.pointer("/payment/payment_intent").is_some_and(|it| it == wanted);
+    found.retain(|row| query.get(intent).is_none_or(|wanted| of_intent(&row.json, wanted)));
     found.reverse();
     found.sort_by_key(|row| std::cmp::Reverse(row.created));
     let rows: Vec<(String, Value)> = found.into_iter().map(|row| (row.id, row.json)).collect();

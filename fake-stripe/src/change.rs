@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::{Invoice, Payment, PaymentKind, PaymentStatus, Status};
+use crate::state::{Invoice, Payment, PaymentKind, PaymentStatus, Refund, Status};
 
 /// Something that happens to an invoice.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +40,25 @@ pub enum Change {
     },
     /// An attempt to collect fails.
     PaymentFailed,
+    /// The same with its reason, which only the payment intent tells.
+    Decline {
+        /// The bank's word for it, such as `insufficient_funds`.
+        code: String,
+    },
+    /// More money comes than remains.
+    Overpay {
+        /// So much more.
+        by: i64,
+    },
+    /// A credit note takes something off what remains.
+    Credit {
+        /// So much.
+        amount: i64,
+    },
+    /// Money that went back comes again: the newest refund fails.
+    RefundFails,
+    /// The payer's bank takes the newest payment into dispute.
+    Dispute,
     /// Money goes back.
     Refund {
         /// Of this charge. Absent: of the newest that was paid.
@@ -85,6 +104,18 @@ pub(crate) enum Subject {
     Invoice,
     Payment(String),
     Charge(String),
+    /// The refund with that id.
+    Refund(String),
+    /// The payment whose intent failed, the charge that did, and why.
+    Failure {
+        payment: String,
+        charge: String,
+        code: String,
+    },
+    /// A credit note with that id over so much.
+    CreditNote(String, i64),
+    /// A dispute of the payment with that charge.
+    Dispute(String),
 }
 
 /// An event that is to be told.
@@ -111,7 +142,17 @@ pub(crate) fn apply(invoice: &mut Invoice, change: &Change, now: i64) -> Result<
             invoice.attempt_count = invoice.attempt_count.saturating_add(1);
             Ok(told(&["invoice.updated", "invoice.payment_failed"]))
         }
-        Change::Refund { charge, amount } => refund(invoice, charge.as_deref(), *amount),
+        Change::Decline { code } => decline(invoice, code, now),
+        Change::Overpay { by } => overpay(invoice, *by, now),
+        Change::Credit { amount } => credit(invoice, *amount, now),
+        Change::Refund { charge, amount } => refund(invoice, charge.as_deref(), *amount, now),
+        Change::RefundFails => refund_fails(invoice),
+        Change::Dispute => {
+            let paid = invoice.payments.iter().rev().filter(|payment| payment.status == PaymentStatus::Paid);
+            let charge = paid.filter_map(|payment| payment.charge.clone()).next();
+            let charge = charge.ok_or(ChangeError::NotAllowed("there is no such charge"))?;
+            Ok(vec![("charge.dispute.created".to_owned(), Subject::Dispute(charge))])
+        }
         Change::Delete => {
             require(invoice.status == Status::Draft, "only a draft is deleted")?;
             Ok(told(&["invoice.deleted"]))
@@ -152,19 +193,99 @@ fn pay(invoice: &mut Invoice, amount: Option<i64>, outside: bool, now: i64) -> R
     let remaining = invoice.amount_remaining.unwrap_or_default();
     let amount = amount.unwrap_or(remaining);
     require(amount > 0 && amount <= remaining, "there is not so much to pay")?;
-    let name = format!("{}_{}", invoice.id.trim_start_matches("in_"), invoice.payments.len().saturating_add(1));
-    let mut payment = Payment { created: Some(now), ..Payment::paid(&name, amount, now) };
-    if outside {
-        payment.kind = PaymentKind::PaymentRecord;
-        payment.payment_intent = None;
-        payment.charge = None;
-    }
+    let payment = if outside { outside_payment(invoice, amount, now) } else { collected(invoice, amount, now) };
     let subject = Subject::Payment(payment.id.clone());
     invoice.payments.push(payment);
     invoice.attempt_count = invoice.attempt_count.saturating_add(1);
     invoice.amount_paid = Some(invoice.amount_paid.unwrap_or_default().saturating_add(amount));
     invoice.amount_remaining = Some(remaining.saturating_sub(amount));
     let mut events = vec![("invoice_payment.paid".to_owned(), subject)];
+    events.extend(told(&["invoice.updated"]));
+    if invoice.amount_remaining == Some(0) {
+        invoice.status = Status::Paid;
+        invoice.status_transitions.paid_at = Some(now);
+        events.extend(told(&["invoice.paid", "invoice.payment_succeeded"]));
+    }
+    Ok(events)
+}
+
+/// What ids of the next payment are made of.
+fn next_name(invoice: &Invoice) -> String {
+    format!("{}_{}", invoice.id.trim_start_matches("in_"), invoice.payments.len().saturating_add(1))
+}
+
+fn outside_payment(invoice: &Invoice, amount: i64, now: i64) -> Payment {
+    Payment {
+        created: Some(now),
+        kind: PaymentKind::PaymentRecord,
+        payment_intent: None,
+        charge: None,
+        ..Payment::paid(&next_name(invoice), amount, now)
+    }
+}
+
+/// The payment that was begun and is not decided yet, or a new one.
+fn collected(invoice: &mut Invoice, amount: i64, now: i64) -> Payment {
+    let begun = |payment: &Payment| payment.status == PaymentStatus::Open && payment.kind == PaymentKind::PaymentIntent;
+    let fresh = Payment { created: Some(now), ..Payment::paid(&next_name(invoice), amount, now) };
+    match invoice.payments.iter().rposition(begun) {
+        None => fresh,
+        Some(place) => {
+            let begun = invoice.payments.remove(place);
+            let charge = begun.charge.or(fresh.charge);
+            Payment { status: PaymentStatus::Paid, amount, paid_at: Some(now), charge, ..begun }
+        }
+    }
+}
+
+fn decline(invoice: &mut Invoice, code: &str, now: i64) -> Result<Vec<Told>, ChangeError> {
+    require(is_payable(invoice), "it is not to be paid")?;
+    let open = invoice.payments.iter().rev().find(|payment| payment.status == PaymentStatus::Open);
+    let payment = match open {
+        Some(payment) => payment.id.clone(),
+        None => {
+            let amount = invoice.amount_remaining.unwrap_or_default();
+            let begun = Payment {
+                status: PaymentStatus::Open,
+                created: Some(now),
+                paid_at: None,
+                charge: None,
+                ..Payment::paid(&next_name(invoice), amount, now)
+            };
+            let id = begun.id.clone();
+            invoice.payments.push(begun);
+            id
+        }
+    };
+    invoice.attempt_count = invoice.attempt_count.saturating_add(1);
+    let name = invoice.id.trim_start_matches("in_");
+    let charge = format!("ch_{name}_failed_{}", invoice.attempt_count);
+    let failure = Subject::Failure { payment, charge, code: code.to_owned() };
+    let mut events = vec![("payment_intent.payment_failed".to_owned(), failure)];
+    events.extend(told(&["invoice.updated", "invoice.payment_failed"]));
+    Ok(events)
+}
+
+fn overpay(invoice: &mut Invoice, by: i64, now: i64) -> Result<Vec<Told>, ChangeError> {
+    require(by > 0, "that is not more")?;
+    let mut events = pay(invoice, None, false, now)?;
+    if let Some(payment) = invoice.payments.last_mut() {
+        payment.amount = payment.amount.saturating_add(by);
+    }
+    invoice.amount_overpaid = invoice.amount_overpaid.saturating_add(by);
+    events.extend(told(&["invoice.overpaid"]));
+    Ok(events)
+}
+
+fn credit(invoice: &mut Invoice, amount: i64, now: i64) -> Result<Vec<Told>, ChangeError> {
+    require(is_payable(invoice), "it is not to be paid")?;
+    let remaining = invoice.amount_remaining.unwrap_or_default();
+    require(amount > 0 && amount <= remaining, "there is not so much to pay")?;
+    invoice.credited = invoice.credited.saturating_add(amount);
+    invoice.amount_due = Some(invoice.amount_due.unwrap_or_default().saturating_sub(amount));
+    invoice.amount_remaining = Some(remaining.saturating_sub(amount));
+    let id = format!("cn_{}_{}", invoice.id.trim_start_matches("in_"), invoice.credited);
+    let mut events = vec![("credit_note.created".to_owned(), Subject::CreditNote(id, amount))];
     events.extend(told(&["invoice.updated"]));
     if invoice.amount_remaining == Some(0) {
         invoice.status = Status::Paid;
@@ -204,7 +325,12 @@ fn update(
     Ok(())
 }
 
-fn refund(invoice: &mut Invoice, charge: Option<&str>, amount: Option<i64>) -> Result<Vec<Told>, ChangeError> {
+fn refund(
+    invoice: &mut Invoice,
+    charge: Option<&str>,
+    amount: Option<i64>,
+    now: i64,
+) -> Result<Vec<Told>, ChangeError> {
     let paid = invoice.payments.iter_mut().rev().filter(|payment| payment.status == PaymentStatus::Paid);
     let mut charged = paid.filter_map(|payment| payment.charge.clone().map(|id| (id, payment)));
     let found = charged.find(|(id, _payment)| charge.is_none_or(|wanted| wanted == id));
@@ -213,5 +339,27 @@ fn refund(invoice: &mut Invoice, charge: Option<&str>, amount: Option<i64>) -> R
     let amount = amount.unwrap_or(left);
     require(amount > 0 && amount <= left, "there is not so much to give back")?;
     payment.amount_refunded = payment.amount_refunded.saturating_add(amount);
-    Ok(vec![("charge.refunded".to_owned(), Subject::Charge(id))])
+    let name = id.trim_start_matches("ch_");
+    let refund = format!("re_{name}_fake_{}", payment.refunds.len().saturating_add(1));
+    payment.refunds.push(Refund { id: refund.clone(), amount, created: now, failed: false });
+    Ok(vec![
+        ("charge.refunded".to_owned(), Subject::Charge(id)),
+        ("refund.created".to_owned(), Subject::Refund(refund)),
+    ])
+}
+
+fn refund_fails(invoice: &mut Invoice) -> Result<Vec<Told>, ChangeError> {
+    for payment in invoice.payments.iter_mut().rev() {
+        let Some(charge) = payment.charge.clone() else { continue };
+        if let Some(refund) = payment.refunds.iter_mut().rev().find(|refund| !refund.failed) {
+            refund.failed = true;
+            payment.amount_refunded = payment.amount_refunded.saturating_sub(refund.amount);
+            return Ok(vec![
+                ("refund.updated".to_owned(), Subject::Refund(refund.id.clone())),
+                ("refund.failed".to_owned(), Subject::Refund(refund.id.clone())),
+                ("charge.updated".to_owned(), Subject::Charge(charge)),
+            ]);
+        }
+    }
+    Err(ChangeError::NotAllowed("there is no refund"))
 }

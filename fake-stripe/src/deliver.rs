@@ -108,14 +108,28 @@ pub fn signature<Secret: AsRef<str>>(secrets: &[Secret], body: &[u8], at: i64) -
     header
 }
 
-/// Sends what `delivery` names, and returns when everything was taken or given up.
-pub(crate) async fn deliver(shared: &Shared, delivery: Delivery) -> Result<Delivered, reqwest::Error> {
-    // Webhooks of tests and demos are on this machine: no certificates are needed.
-    let client = reqwest::Client::builder()
+/// A client for webhooks. Those of tests and demos are on this machine: no certificates are needed.
+pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
+    reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
         .tls_certs_only(std::iter::empty())
         .timeout(ANSWER_TIMEOUT)
-        .build()?;
+        .build()
+}
+
+/// Sends an event once and gives the status it is answered with; 0 for no answer. Stripe signs each attempt anew, with
+/// the real time.
+pub(crate) async fn post(client: &reqwest::Client, url: &str, secrets: &[String], event: &Event) -> u16 {
+    let body = event.body.to_string();
+    let header = signature(secrets, body.as_bytes(), system_seconds());
+    let request = client.post(url).header("stripe-signature", header);
+    let answer = request.header("content-type", "application/json").body(body).send().await;
+    answer.map_or(0, |answer| answer.status().as_u16())
+}
+
+/// Sends what `delivery` names, and returns when everything was taken or given up.
+pub(crate) async fn deliver(shared: &Shared, delivery: Delivery) -> Result<Delivered, reqwest::Error> {
+    let client = client()?;
     let queue = queue(shared, &delivery);
     let at_once = if delivery.per_second.is_some() { IN_FLIGHT_MAX } else { 1 };
     let pace = delivery.per_second.map(|rate| Duration::from_secs(1) / rate.max(1));
@@ -149,17 +163,12 @@ struct Outcome {
 }
 
 async fn send(client: reqwest::Client, delivery: Delivery, event: Event) -> Outcome {
-    let body = event.body.to_string();
-    let mut outcome = Outcome { event: event.id, statuses: Vec::new(), taken: false };
+    let mut outcome = Outcome { event: event.id.clone(), statuses: Vec::new(), taken: false };
     for attempt in 0..delivery.attempts.max(1) {
         if attempt > 0 {
             sleep(Duration::from_millis(delivery.retry_ms)).await;
         }
-        // Stripe signs each attempt anew, with the real time.
-        let header = signature(&delivery.secrets, body.as_bytes(), system_seconds());
-        let request = client.post(&delivery.url).header("stripe-signature", header);
-        let answer = request.header("content-type", "application/json").body(body.clone()).send().await;
-        let status = answer.map_or(0, |answer| answer.status().as_u16());
+        let status = post(&client, &delivery.url, &delivery.secrets, &event).await;
         outcome.statuses.push(status);
         outcome.taken = (200..300).contains(&status);
         if outcome.taken {

@@ -3,7 +3,7 @@
 //! It knows nothing of whoever asks it. Under the real paths it answers as Stripe does, with Stripe's errors, limits
 //! and expansion rules; [`Fault`]s make it slow, wrong or hostile; every call is recorded. Links carry a generation:
 //! when it changes, the former link is dead, and the fake's own pages say so. Changes of invoices make events, which
-//! it sends to a webhook with real signatures.
+//! it sends to a webhook with real signatures: as they happen where a [`Webhook`] is set, and otherwise when asked to.
 //!
 //! Tests start it in their own process ([`FakeStripe::start`]); the program `fake-stripe` serves a state file. Both can
 //! be steered through `/_fake/…`.
@@ -22,6 +22,7 @@ mod object;
 mod page;
 mod query;
 mod serve;
+mod speak;
 pub mod state;
 mod world;
 
@@ -31,13 +32,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::task::AbortHandle;
 
 pub use crate::change::{Change, ChangeError};
 pub use crate::deliver::{Delivered, Delivery, signature};
 pub use crate::event::Event;
 pub use crate::fault::{Endpoint, Fault, FaultKind, Hostile};
-pub use crate::state::{Invoice, Payment, State};
+pub use crate::state::{Invoice, Payment, State, Webhook};
 use crate::world::World;
 pub use crate::world::{Call, Counts};
 
@@ -46,6 +48,8 @@ pub use crate::world::{Call, Counts};
 pub(crate) struct Shared {
     url: Arc<str>,
     world: Arc<Mutex<World>>,
+    /// Where events go that shall be sent.
+    speaker: UnboundedSender<Event>,
 }
 
 impl Shared {
@@ -90,10 +94,13 @@ impl FakeStripe {
     pub async fn listen(address: SocketAddr, state: State) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let world = World::new(state, &url);
-        let shared = Shared { url: url.into(), world: Arc::new(Mutex::new(world)) };
+        let (speaker, said) = tokio::sync::mpsc::unbounded_channel();
+        let world = World::new(state, &url).speaking(speaker.clone());
+        let shared = Shared { url: url.into(), world: Arc::new(Mutex::new(world)), speaker };
         let router = api::routes(&shared).merge(admin::routes()).merge(page::routes()).with_state(shared.clone());
-        let running = tokio::spawn(serve::serve(listener, router)).abort_handle();
+        let speaking = speak::speak(shared.clone(), said);
+        let serving = serve::serve(listener, router);
+        let running = tokio::spawn(async { tokio::join!(serving, speaking) }).abort_handle();
         Ok(Self { shared, running: Some(running) })
     }
 
@@ -110,8 +117,13 @@ impl FakeStripe {
 
     /// Forgets everything and serves `state`.
     pub fn replace(&self, state: State) {
-        let world = World::new(state, self.url());
+        let world = World::new(state, self.url()).speaking(self.shared.speaker.clone());
         *self.shared.world() = world;
+    }
+
+    /// Where events are sent from now on, as they happen; none for nowhere.
+    pub fn set_webhook(&self, webhook: Option<Webhook>) {
+        self.shared.world().state.webhook = webhook;
     }
 
     /// What it serves now, every default written out.

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use fake_stripe::{FakeStripe, State};
+use fake_stripe::{FakeStripe, State, Webhook};
 use serde_json::json;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -30,6 +30,18 @@ struct Cli {
     /// Read the file again whenever it is written; until it is there, there are no invoices
     #[arg(long, requires = "state")]
     follow: bool,
+    /// Send events there as they happen, until they are taken; goes before what the file says
+    #[arg(long, value_name = "URL", requires = "webhook_secret")]
+    webhook: Option<String>,
+    /// What these are signed with, `whsec_…`
+    #[arg(
+        long,
+        value_name = "SECRET",
+        requires = "webhook",
+        env = "FAKE_STRIPE_WEBHOOK_SECRET",
+        hide_env_values = true
+    )]
+    webhook_secret: Option<String>,
     /// Say where it listens as one line of JSON
     #[arg(long)]
     json: bool,
@@ -48,8 +60,9 @@ async fn main() -> ExitCode {
 }
 
 async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
-    let state = cli.state.as_deref().filter(|path| !cli.follow || path.exists()).map(read).transpose()?;
-    let state = state.unwrap_or_default();
+    let state =
+        cli.state.as_deref().filter(|path| !cli.follow || path.exists()).map(|path| cli.read(path)).transpose()?;
+    let state = state.unwrap_or_else(|| cli.with_webhook(State::default()));
     let fake = FakeStripe::listen(cli.listen, state).await?;
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -61,7 +74,7 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
     let mut out = std::io::stdout();
     writeln!(out, "{line}")?;
     out.flush()?;
-    let followed = cli.state.as_deref().filter(|_path| cli.follow);
+    let followed = cli.follow.then_some(cli);
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -71,8 +84,10 @@ async fn run(cli: &Cli) -> Result<(), Box<dyn Error>> {
 }
 
 /// Serves what the file says, as often as it is written. A file that cannot be read changes nothing.
-async fn follow(fake: &FakeStripe, path: Option<&Path>) -> Infallible {
-    let Some(path) = path else { return std::future::pending().await };
+async fn follow(fake: &FakeStripe, cli: Option<&Cli>) -> Infallible {
+    let Some((cli, path)) = cli.and_then(|cli| Some((cli, cli.state.as_deref()?))) else {
+        return std::future::pending().await;
+    };
     let written = || std::fs::metadata(path).and_then(|file| file.modified()).ok();
     let mut seen = written();
     loop {
@@ -80,13 +95,25 @@ async fn follow(fake: &FakeStripe, path: Option<&Path>) -> Infallible {
         let now = written();
         if now != seen {
             seen = now;
-            match read(path) {
+            match cli.read(path) {
                 Ok(state) => fake.replace(state),
                 Err(error) => {
                     let _told = writeln!(std::io::stderr(), "{error}");
                 }
             }
         }
+    }
+}
+
+impl Cli {
+    fn read(&self, path: &Path) -> Result<State, Box<dyn Error>> {
+        read(path).map(|state| self.with_webhook(state))
+    }
+
+    fn with_webhook(&self, state: State) -> State {
+        let given = self.webhook.clone().zip(self.webhook_secret.clone());
+        let given = given.map(|(url, secret)| Webhook { url, secret });
+        State { webhook: given.or(state.webhook.clone()), ..state }
     }
 }
 

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::state::{Invoice, Links, Payment, PaymentKind, PaymentStatus, Receipt, State, Status};
+use crate::state::{Invoice, Links, Payment, PaymentKind, PaymentStatus, Receipt, Refund, State, Status};
 
 /// What all objects of a state share.
 #[derive(Clone, Debug)]
@@ -68,6 +68,7 @@ impl Writer {
             "id": invoice.id,
             "object": "invoice",
             "amount_due": invoice.amount_due,
+            "amount_overpaid": invoice.amount_overpaid,
             "amount_paid": invoice.amount_paid,
             "amount_remaining": invoice.amount_remaining,
             "attempt_count": invoice.attempt_count,
@@ -84,6 +85,8 @@ impl Writer {
             "metadata": invoice.metadata,
             "number": invoice.number.as_deref().filter(|_number| !draft),
             "parent": null,
+            "post_payment_credit_notes_amount": 0,
+            "pre_payment_credit_notes_amount": invoice.credited,
             "status": invoice.status,
             "status_transitions": {
                 "finalized_at": transitions.finalized_at,
@@ -136,6 +139,68 @@ impl Writer {
             "latest_charge": payment.charge,
             "livemode": self.livemode,
             "status": if paid { "succeeded" } else { "requires_payment_method" },
+        })
+    }
+
+    /// The intent of a payment right after one of its charges was declined.
+    pub(crate) fn declined(&self, invoice: &Invoice, payment: &Payment, charge: &str, code: &str) -> Value {
+        let mut intent = self.payment_intent(invoice, payment);
+        if let Some(intent) = intent.as_object_mut() {
+            let error = json!({
+                "type": "card_error",
+                "code": "card_declined",
+                "decline_code": code,
+                "charge": charge,
+                "message": "Your card was declined.",
+            });
+            intent.insert("latest_charge".to_owned(), charge.into());
+            intent.insert("last_payment_error".to_owned(), error);
+        }
+        intent
+    }
+
+    pub(crate) fn refund(&self, invoice: &Invoice, payment: &Payment, refund: &Refund) -> Value {
+        json!({
+            "id": refund.id,
+            "object": "refund",
+            "amount": refund.amount,
+            "charge": payment.charge,
+            "created": refund.created,
+            "currency": invoice.currency,
+            "failure_reason": refund.failed.then_some("lost_or_stolen_card"),
+            "livemode": self.livemode,
+            "payment_intent": payment.payment_intent,
+            "status": if refund.failed { "failed" } else { "succeeded" },
+        })
+    }
+
+    pub(crate) fn credit_note(&self, invoice: &Invoice, id: &str, amount: i64) -> Value {
+        json!({
+            "id": id,
+            "object": "credit_note",
+            "amount": amount,
+            "currency": invoice.currency,
+            "customer": invoice.customer,
+            "invoice": invoice.id,
+            "livemode": self.livemode,
+            "pre_payment_amount": amount,
+            "post_payment_amount": 0,
+            "status": "issued",
+            "type": "pre_payment",
+        })
+    }
+
+    pub(crate) fn dispute(&self, invoice: &Invoice, payment: &Payment) -> Value {
+        json!({
+            "id": payment.id.replacen("inpay_", "dp_", 1),
+            "object": "dispute",
+            "amount": payment.amount,
+            "charge": payment.charge,
+            "currency": invoice.currency,
+            "livemode": self.livemode,
+            "payment_intent": payment.payment_intent,
+            "reason": "fraudulent",
+            "status": "needs_response",
         })
     }
 

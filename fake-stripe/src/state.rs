@@ -40,6 +40,25 @@ pub struct State {
     pub account: String,
     /// Invoices, in any order.
     pub invoices: Vec<Invoice>,
+    /// Where events are sent as they happen. Absent: nowhere.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook: Option<Webhook>,
+}
+
+/// A place that events are sent to as they happen, again and again until it takes them.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    /// Where it is, `http://…`.
+    pub url: String,
+    /// What signatures are made with.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for Webhook {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Webhook").field("url", &self.url).finish_non_exhaustive()
+    }
 }
 
 impl Default for State {
@@ -53,6 +72,7 @@ impl Default for State {
             keys: vec![Key::new(KEY)],
             account: ACCOUNT.to_owned(),
             invoices: Vec::new(),
+            webhook: None,
         }
     }
 }
@@ -201,6 +221,10 @@ pub struct Invoice {
     pub amount_paid: Option<i64>,
     /// What remains. Absent: due without paid, and nothing once paid or void.
     pub amount_remaining: Option<i64>,
+    /// What came beyond what was due.
+    pub amount_overpaid: i64,
+    /// What credit notes took off what is due.
+    pub credited: i64,
     /// What is printed on it; drafts show none.
     pub number: Option<String>,
     /// Why it was made, in Stripe's words.
@@ -326,8 +350,24 @@ pub struct Payment {
     pub charge: Option<String>,
     /// The receipt of the charge.
     pub receipt: Receipt,
-    /// What was given back of it.
+    /// What was given back of it, in all.
     pub amount_refunded: i64,
+    /// Refunds that were made since the state was loaded, oldest first.
+    pub refunds: Vec<Refund>,
+}
+
+/// One refund.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Refund {
+    /// `re_…`.
+    pub id: String,
+    /// So much.
+    pub amount: i64,
+    /// When it was made.
+    pub created: i64,
+    /// Whether the money came again.
+    pub failed: bool,
 }
 
 impl Payment {

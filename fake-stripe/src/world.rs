@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::mpsc::UnboundedSender;
 
 use crate::change::{self, Change, ChangeError, Subject};
 use crate::clock::Clock;
@@ -77,6 +78,8 @@ pub(crate) struct World {
     in_flight: usize,
     recent: HashMap<(Endpoint, String), VecDeque<Instant>>,
     events_made: u64,
+    /// Who sends events as they happen.
+    speaker: Option<UnboundedSender<Event>>,
 }
 
 impl World {
@@ -95,7 +98,13 @@ impl World {
             in_flight: 0,
             recent: HashMap::new(),
             events_made: 0,
+            speaker: None,
         }
+    }
+
+    /// The same world, whose events are sent as they happen.
+    pub(crate) fn speaking(self, speaker: UnboundedSender<Event>) -> Self {
+        Self { speaker: Some(speaker), ..self }
     }
 
     /// Who shows this key, for which account.
@@ -223,8 +232,17 @@ impl World {
             self.events_made = self.events_made.saturating_add(1);
             events.push(Event::snapshot(&origin, self.events_made, &kind, &object, previous.as_ref()));
         }
-        self.events.extend(events.iter().cloned());
+        for event in &events {
+            self.keep(event.clone());
+        }
         events
+    }
+
+    /// Keeps an event, and has it sent where events are sent to.
+    fn keep(&mut self, event: Event) {
+        // Without anyone who sends, events are only kept.
+        let _nobody = self.speaker.as_ref().map(|speaker| speaker.send(event.clone()));
+        self.events.push(event);
     }
 
     fn subject(&self, invoice: &Invoice, subject: &Subject) -> Value {
@@ -235,6 +253,17 @@ impl World {
                 .map_or(Value::Null, |payment| self.writer.invoice_payment(invoice, payment)),
             Subject::Charge(id) => find(&|payment| payment.charge.as_ref() == Some(id))
                 .map_or(Value::Null, |payment| self.writer.charge(invoice, payment)),
+            Subject::Refund(id) => find(&|payment| payment.refunds.iter().any(|refund| refund.id == *id))
+                .and_then(|payment| {
+                    let refund = payment.refunds.iter().find(|refund| refund.id == *id)?;
+                    Some(self.writer.refund(invoice, payment, refund))
+                })
+                .unwrap_or_default(),
+            Subject::Failure { payment, charge, code } => find(&|known| known.id == *payment)
+                .map_or(Value::Null, |payment| self.writer.declined(invoice, payment, charge, code)),
+            Subject::CreditNote(id, amount) => self.writer.credit_note(invoice, id, *amount),
+            Subject::Dispute(charge) => find(&|payment| payment.charge.as_ref() == Some(charge))
+                .map_or(Value::Null, |payment| self.writer.dispute(invoice, payment)),
         }
     }
 
@@ -247,7 +276,7 @@ impl World {
             created: self.clock.now(),
         };
         let event = Event::written(&origin, body);
-        self.events.push(event.clone());
+        self.keep(event.clone());
         event
     }
 

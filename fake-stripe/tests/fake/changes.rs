@@ -47,9 +47,52 @@ async fn an_invoice_goes_its_way_and_every_step_is_told() {
     let invoice = fake.invoice("in_1").unwrap();
     assert_eq!((invoice.amount_paid, invoice.amount_remaining), (Some(500), Some(0)));
     let events = fake.change("in_1", &Change::Refund { charge: None, amount: Some(100) }).unwrap();
-    assert_eq!(kinds(&events), ["charge.refunded"]);
+    assert_eq!(kinds(&events), ["charge.refunded", "refund.created"]);
     assert_eq!(events[0].body["data"]["object"]["amount_refunded"], 100);
     assert_eq!(events[0].body["data"]["object"]["id"], "ch_1_2");
+    let refund = &events[1].body["data"]["object"];
+    assert_eq!(
+        (&refund["amount"], &refund["status"], &refund["charge"]),
+        (&json!(100), &json!("succeeded"), &json!("ch_1_2"))
+    );
+    let events = fake.change("in_1", &Change::RefundFails).unwrap();
+    assert_eq!(kinds(&events), ["refund.updated", "refund.failed", "charge.updated"]);
+    assert_eq!(events[1].body["data"]["object"]["status"], "failed");
+    assert_eq!(events[2].body["data"]["object"]["amount_refunded"], 0);
+    assert!(matches!(fake.change("in_1", &Change::RefundFails), Err(ChangeError::NotAllowed(_))));
+}
+
+#[tokio::test]
+async fn a_declined_attempt_says_why_and_its_intent_is_paid_later() {
+    let asked = Asked::new(State::with([Invoice::open("in_1", 500)])).await;
+    let decline = json!({ "change": "decline", "code": "expired_card" });
+    let (status, events) = asked.tell("invoices/in_1/change", &decline).await;
+    assert_eq!((status, &events[0]["type"]), (200, &json!("payment_intent.payment_failed")));
+    let intent = &events[0]["body"]["data"]["object"];
+    assert_eq!(intent["last_payment_error"]["decline_code"], "expired_card");
+    assert_eq!(intent["id"], "pi_1_1");
+    let of_intent = "/v1/invoice_payments?payment[type]=payment_intent&payment[payment_intent]";
+    assert_eq!(asked.ok(&format!("{of_intent}=pi_1_1")).await["data"][0]["invoice"], "in_1");
+    assert_eq!(ids(&asked.ok(&format!("{of_intent}=pi_2")).await), [""; 0]);
+    asked.fake.change("in_1", &PAY).unwrap();
+    let payments = asked.fake.invoice("in_1").unwrap().payments;
+    assert_eq!(payments.len(), 1);
+    assert_eq!((payments[0].payment_intent.as_deref(), payments[0].amount), (Some("pi_1_1"), 500));
+}
+
+#[tokio::test]
+async fn credit_notes_disputes_and_too_much_money() {
+    let fake = with(Invoice::open("in_1", 500)).await;
+    let events = fake.change("in_1", &Change::Credit { amount: 100 }).unwrap();
+    assert_eq!(kinds(&events), ["credit_note.created", "invoice.updated"]);
+    assert_eq!(events[0].body["data"]["object"]["invoice"], "in_1");
+    let invoice = &events[1].body["data"]["object"];
+    assert_eq!((&invoice["amount_due"], &invoice["pre_payment_credit_notes_amount"]), (&json!(400), &json!(100)));
+    let events = fake.change("in_1", &Change::Overpay { by: 50 }).unwrap();
+    assert_eq!(*kinds(&events).last().unwrap(), "invoice.overpaid");
+    assert_eq!(fake.invoice("in_1").unwrap().payments[0].amount, 450);
+    let events = fake.change("in_1", &Change::Dispute).unwrap();
+    assert_eq!(events[0].body["data"]["object"]["payment_intent"], "pi_1_1");
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State as Shared;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
-use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State, signature};
+use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State, Webhook, signature};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -107,6 +107,48 @@ async fn duplicates_come_in_another_order() {
     assert_ne!(came, in_order);
     came.sort();
     assert_eq!(came, in_order);
+}
+
+/// Waits until so many came.
+async fn came(inbox: &Inbox, number: usize) {
+    for _ in 0..500 {
+        if inbox.came.lock().unwrap().len() >= number {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("only {:?} came", inbox.ids());
+}
+
+#[tokio::test]
+async fn events_are_sent_as_they_happen_and_again_until_they_are_taken() {
+    let (inbox, url) = Inbox::open().await;
+    let webhook = Webhook { url: url.clone(), secret: "whsec_spoken".to_owned() };
+    let state = State { webhook: Some(webhook.clone()), ..State::with([Invoice::open("in_1", 5)]) };
+    let fake = FakeStripe::start(state.clone()).await.unwrap();
+    inbox.answers.lock().unwrap().push(500);
+    fake.change("in_1", &Change::MarkUncollectible).unwrap();
+    came(&inbox, 3).await;
+    let mut ids = inbox.ids();
+    // The second did not wait for the first.
+    assert_eq!(ids[0], ids[2]);
+    ids.dedup();
+    assert_eq!(ids.len(), 3);
+    for (header, body) in inbox.came.lock().unwrap().iter() {
+        assert!(verifies(header, body, "whsec_spoken"));
+    }
+    // A new state goes on speaking, and what is switched off does not.
+    fake.replace(state);
+    fake.change("in_1", &Change::Void).unwrap();
+    came(&inbox, 5).await;
+    fake.set_webhook(None);
+    fake.put(Invoice::open("in_2", 5));
+    let client = crate::client();
+    let put = client.put(format!("{}/_fake/webhook", fake.url())).json(&webhook).send().await.unwrap();
+    assert_eq!(put.status(), 204);
+    fake.put(Invoice::open("in_3", 5));
+    came(&inbox, 6).await;
+    assert_eq!(fake.events().iter().filter(|event| event.delivered == Some(true)).count(), 3);
 }
 
 #[tokio::test]

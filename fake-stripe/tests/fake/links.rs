@@ -47,6 +47,43 @@ async fn links_change_by_themselves_after_so_many_reads() {
     assert_eq!((status(&seen[3]).await, status(&seen[4]).await), (410, 200));
 }
 
+/// The text of a page.
+async fn read(url: &str) -> String {
+    client().get(url).send().await.unwrap().text().await.unwrap()
+}
+
+#[tokio::test]
+async fn what_is_owed_is_paid_on_its_page() {
+    let mut yen = Invoice::open("in_2", 5_000);
+    yen.currency = "jpy".to_owned();
+    yen.number = Some("<b>".to_owned());
+    let asked = Asked::new(on_the_fake([Invoice::open("in_1", 1_250), yen])).await;
+    let page = link(&asked, "in_1").await;
+    let text = read(&page).await;
+    assert!(text.contains("Invoice F-in_1") && text.contains("<button>Pay 12.50 USD</button>"), "{text}");
+    let text = read(&link(&asked, "in_2").await).await;
+    assert!(text.contains("Pay 5000 JPY") && text.contains("Invoice &lt;b>"), "{text}");
+
+    let pay = format!("{}/pay", page.trim_end_matches("?s=ap"));
+    assert_eq!(status(&pay).await, 405);
+    let paid = client().post(&pay).send().await.unwrap();
+    assert_eq!(paid.status(), 303);
+    let back = format!("{}{}", asked.fake.url(), paid.headers()["location"].to_str().unwrap());
+    let text = read(&back).await;
+    assert!(
+        text.contains("Paid.") && text.contains("/receipts/acct_fake/ch_1_1") && !text.contains("<button"),
+        "{text}"
+    );
+    assert_eq!(asked.fake.invoice("in_1").unwrap().amount_remaining, Some(0));
+    assert_eq!(asked.fake.events().len(), 4);
+    // Once is enough, and only on a page that is live.
+    assert_eq!(client().post(&pay).send().await.unwrap().status(), 409);
+    asked.fake.rotate_link("in_1").unwrap();
+    assert_eq!(client().post(&pay).send().await.unwrap().status(), 410);
+    assert!(read(&page).await.contains("This link has expired"));
+    assert_eq!(client().post(pay.replace("test_", "test_0")).send().await.unwrap().status(), 404);
+}
+
 #[tokio::test]
 async fn pdfs_and_receipts_have_pages_too() {
     let mut given = Invoice::paid("in_2", 5, 9);
