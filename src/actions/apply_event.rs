@@ -19,13 +19,18 @@ use crate::links::Accounts;
 use crate::store::tenant::System;
 use crate::store::webhook_event::Finish;
 use crate::store::{self, Store, StoreError, Tx};
-use crate::stripe::{self, Deadline, Event, StripeAccountId, StripeClient, StripeError, StripeInvoiceId};
+use crate::stripe::{
+    self, Deadline, Event, PaymentIntentId, StripeAccountId, StripeClient, StripeError, StripeInvoiceId,
+};
 
 /// How long Stripe may take to answer a question that an event leaves open.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the payment of a charge came meanwhile, before the charge counts as foreign.
 const ATTEMPTS_OF_CHARGES: i32 = 3;
+
+/// Why a payment that failed is of no interest.
+const PAYS_NOTHING: &str = "it pays no invoice";
 
 /// When an event that could not be worked on is taken up again.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +101,8 @@ enum Step {
     End(Ending),
     /// Stripe has to be asked about this invoice.
     Ask(StripeInvoiceId),
+    /// Stripe has to be asked what this intent pays.
+    AskFor(PaymentIntentId),
 }
 
 /// How the work on an event ends.
@@ -128,6 +135,8 @@ struct Job<'a> {
     subject: Subject<'a>,
     tenant: &'a Tenant,
     stripe: Option<StripeClient>,
+    /// What the intent of the event pays, once Stripe said so.
+    pays: Option<StripeInvoiceId>,
 }
 
 /// What Stripe answered.
@@ -150,10 +159,21 @@ pub async fn apply_event(work: &Work<'_>, leased: &webhook_event::Model) -> Resu
         Err(ending) => return end(work, leased, ending).await,
     };
     let stripe = work.accounts.and_then(|accounts| accounts.client(tenant.id(), account.as_deref()));
-    let job = Job { work, leased, event: &event, subject: Subject::of(&event), tenant: &tenant, stripe };
-    let invoice = match job.attempt(None).await? {
+    let mut job =
+        Job { work, leased, event: &event, subject: Subject::of(&event), tenant: &tenant, stripe, pays: None };
+    let mut looked = job.attempt(None).await?;
+    if let Looked::AskFor(intent) = &looked {
+        match job.ask_for(intent).await {
+            Ok(Some(invoice)) => job.pays = Some(invoice),
+            Ok(None) => return end(work, leased, Ending::ignored(PAYS_NOTHING, Some(&tenant))).await,
+            Err(error) => return end(work, leased, unanswered(&error, &tenant)).await,
+        }
+        looked = job.attempt(None).await?;
+    }
+    let invoice = match looked {
         Looked::Done(applied) => return Ok(applied),
         Looked::Ask(invoice) => invoice,
+        Looked::AskFor(_) => return end(work, leased, Ending::ignored(PAYS_NOTHING, Some(&tenant))).await,
     };
     let asked = match job.ask(&invoice).await? {
         Ok(asked) => asked,
@@ -162,7 +182,9 @@ pub async fn apply_event(work: &Work<'_>, leased: &webhook_event::Model) -> Resu
     match job.attempt(Some(&asked)).await? {
         Looked::Done(applied) => Ok(applied),
         // An answer leaves nothing open.
-        Looked::Ask(_) => end(work, leased, Ending::parked("Stripe's answer does not settle it", &tenant)).await,
+        Looked::Ask(_) | Looked::AskFor(_) => {
+            end(work, leased, Ending::parked("Stripe's answer does not settle it", &tenant)).await
+        }
     }
 }
 
@@ -215,6 +237,7 @@ async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<
 enum Looked {
     Done(Applied),
     Ask(StripeInvoiceId),
+    AskFor(PaymentIntentId),
 }
 
 async fn end(work: &Work<'_>, leased: &webhook_event::Model, ending: Ending) -> Result<Applied, StoreError> {
@@ -248,6 +271,7 @@ impl Job<'_> {
         let tx = self.work.store.begin().await?;
         match Box::pin(self.change(&tx, asked)).await? {
             Step::Ask(invoice) => Ok(Looked::Ask(invoice)),
+            Step::AskFor(intent) => Ok(Looked::AskFor(intent)),
             Step::End(ending) => Ok(Looked::Done(commit(self.work, tx, self.leased, ending).await?)),
         }
     }
@@ -263,15 +287,24 @@ impl Job<'_> {
         Ok(answer.map(|invoice| Asked { invoice, as_of, read_at }))
     }
 
+    /// Asks Stripe what an intent pays, with no transaction open.
+    async fn ask_for(&self, intent: &PaymentIntentId) -> Result<Option<StripeInvoiceId>, StripeError> {
+        let nobody = || StripeError::new(stripe::StripeErrorKind::NotConfigured);
+        let stripe = self.stripe.as_ref().ok_or_else(nobody)?;
+        stripe.invoice_of_intent(intent, Deadline::after(ANSWER_TIMEOUT)).await
+    }
+
     async fn change(&self, tx: &Tx, asked: Option<&Asked>) -> Result<Step, StoreError> {
         let found = match &self.subject {
             Subject::Nothing(why) => return Ok(self.ignored(why)),
-            Subject::Charge { id, shown } => find_charge(self.tenant, tx, id, *shown).await?,
+            Subject::Charge(_) | Subject::Dispute { .. } | Subject::Refund(_) | Subject::Failure(_) => {
+                self.find_by_money(tx).await?
+            }
             Subject::Invoice(shown) => {
                 mirror_invoice::find(self.tenant, tx, Some(shown.id.as_str()), Some(shown)).await?
             }
             Subject::Payment(invoice, _) => self.find_named(tx, invoice, asked).await?,
-            Subject::Named(invoice) => self.find_named(tx, invoice, asked).await?,
+            Subject::Named(invoice) | Subject::CreditNote(invoice) => self.find_named(tx, invoice, asked).await?,
         };
         let Some(before) = found else { return self.unknown(tx, asked).await };
         // What came too early, or seemed foreign, is looked at again once it is known what it belongs to.
@@ -287,6 +320,19 @@ impl Job<'_> {
             }
         }
         Ok(step)
+    }
+
+    /// The invoice that a charge or an intent paid, by what is stored, by what the event says, or by what Stripe said.
+    async fn find_by_money(&self, tx: &Tx) -> Result<Option<Stored>, StoreError> {
+        let (charge, intent) = self.subject.money().unwrap_or_default();
+        let (charge, intent) = (charge.map(stripe::ChargeId::as_str), intent.map(PaymentIntentId::as_str));
+        if let Some(invoice) = store::payment::find_invoice_of_charge(self.tenant, tx, charge, intent).await? {
+            return mirror_invoice::load(self.tenant, tx, &invoice).await;
+        }
+        match self.pays.as_ref().or_else(|| self.subject.invoice()) {
+            Some(invoice) => self.find_named(tx, invoice, None).await,
+            None => Ok(None),
+        }
     }
 
     async fn find_named(
@@ -310,9 +356,15 @@ impl Job<'_> {
         if news.is_none() && asked.is_none() {
             return Ok(match (&self.subject, ask) {
                 (Subject::Payment(..), _) => self.ignored("no money came yet"),
+                (Subject::Refund(_) | Subject::Failure(_), _) => self.ignored("it does not say what happened"),
                 (_, Some(invoice)) => Step::Ask(invoice),
                 (_, None) => self.parked("Stripe has to be asked, and no key is configured"),
             });
+        }
+        if matches!(self.subject, Subject::CreditNote(_)) && asked.is_none() {
+            // It says what it takes off, and not what all of them do.
+            let asking = ask.map(Step::Ask);
+            return Ok(asking.unwrap_or_else(|| self.parked("Stripe has to be asked, and no key is configured")));
         }
         let mut stored = before;
         if let Some(news) = &news {
@@ -353,11 +405,15 @@ impl Job<'_> {
 
     /// Whether something that belongs to no invoice of ours may do so later, or is foreign.
     async fn unknown(&self, tx: &Tx, asked: Option<&Asked>) -> Result<Step, StoreError> {
+        let customer = self.subject.customer();
         let (customer, named) = match (&self.subject, asked) {
-            (Subject::Invoice(shown), _) => (shown.customer.as_ref(), upstream_news::named(&shown.metadata).is_some()),
-            (Subject::Charge { shown, .. }, _) => {
+            (Subject::Invoice(shown), _) => (customer, upstream_news::named(&shown.metadata).is_some()),
+            (Subject::Failure(intent), _) if self.pays.is_none() && self.stripe.is_some() => {
+                return Ok(Step::AskFor(intent.id.clone()));
+            }
+            (Subject::Charge(_) | Subject::Dispute { .. } | Subject::Refund(_) | Subject::Failure(_), _) => {
                 // Its payment may be worked on at this moment.
-                (shown.and_then(|charge| charge.customer.as_ref()), self.leased.attempts <= ATTEMPTS_OF_CHARGES)
+                (customer, self.leased.attempts <= ATTEMPTS_OF_CHARGES)
             }
             (_, Some(Asked { invoice, .. })) => {
                 (invoice.customer.as_ref(), upstream_news::named(&invoice.metadata).is_some())
@@ -389,25 +445,11 @@ fn news(subject: &Subject<'_>, event: &Event, before: &Stored) -> Result<Option<
     match subject {
         Subject::Invoice(invoice) => mirror_invoice::shown(invoice, &event.kind, before),
         Subject::Payment(_, payment) => upstream_news::of_payment(payment, &before.invoice.currency),
-        Subject::Charge { shown: Some(charge), .. } => {
-            upstream_news::of_charge(charge, &before.invoice.currency).map(Some)
-        }
-        Subject::Charge { shown: None, .. } => Ok(Some(News::Remark)),
+        Subject::Charge(charge) => upstream_news::of_charge(charge, &before.invoice.currency).map(Some),
+        Subject::Refund(refund) => upstream_news::of_refund(refund, &before.invoice.currency),
+        Subject::Failure(intent) => Ok(upstream_news::of_failure(intent, event.created)),
+        Subject::Dispute { .. } | Subject::CreditNote(_) => Ok(Some(News::Remark)),
         Subject::Named(_) | Subject::Nothing(_) => Ok(None),
-    }
-}
-
-/// The invoice that a charge paid.
-async fn find_charge(
-    tenant: &Tenant,
-    tx: &Tx,
-    id: &str,
-    shown: Option<&stripe::Charge>,
-) -> Result<Option<Stored>, StoreError> {
-    let intent = shown.and_then(|charge| charge.payment_intent.as_ref()).map(stripe::PaymentIntentId::as_str);
-    match store::payment::find_invoice_of_charge(tenant, tx, id, intent).await? {
-        Some(invoice) => mirror_invoice::load(tenant, tx, &invoice).await,
-        None => Ok(None),
     }
 }
 

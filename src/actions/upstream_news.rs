@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 use entity::{CurrencyCode, Instant, InvoiceStatus, Minor};
 
 use crate::domain::money::{from_stripe_minor, parse_currency};
-use crate::domain::upstream::{Attempt, ChargeNews, Moments, News, PaymentNews, Snapshot, SnapshotLinks};
-use crate::stripe::{self, Charge, EventObject, InvoicePayment, InvoicePaymentStatus, Link, PaidBy, StripeInvoiceId};
+use crate::domain::upstream::{
+    Attempt, ChargeNews, FailureNews, Moments, News, PaymentNews, RefundNews, RefundState, Snapshot, SnapshotLinks,
+};
+use crate::stripe::{
+    self, Charge, ChargeId, EventObject, InvoicePayment, InvoicePaymentStatus, Link, PaidBy, PaymentIntent,
+    PaymentIntentId, Refund, RefundStatus, StripeCustomerId, StripeInvoiceId,
+};
 
 /// The text of the merchant on a Stripe invoice that names the invoice of ours it stands for.
 const INVOICE_METADATA: &str = "billing_invoice_id";
 
 /// Events that only the history keeps, with its words for them.
-const REMARKS: [(&str, &str); 7] = [
+const REMARKS: [(&str, &str); 10] = [
     ("invoice.sent", "sent"),
     ("invoice.overdue", "overdue"),
     ("invoice.will_be_due", "will_be_due"),
@@ -20,7 +25,13 @@ const REMARKS: [(&str, &str); 7] = [
     ("invoice.finalization_failed", "finalization_failed"),
     ("charge.dispute.created", "dispute_created"),
     ("charge.dispute.closed", "dispute_closed"),
+    ("credit_note.created", "credit_note_created"),
+    ("credit_note.updated", "credit_note_updated"),
+    ("credit_note.voided", "credit_note_voided"),
 ];
+
+/// Events about money that no invoice asks for, and why they are not used.
+const OF_WALLETS: [&str; 3] = ["payment_intent.", "checkout.session.", "setup_intent."];
 
 /// What the history calls an event that is neither a state nor a payment.
 pub(super) fn remark(kind: &str) -> Option<&'static str> {
@@ -34,8 +45,16 @@ pub(super) enum Subject<'a> {
     Invoice(&'a stripe::Invoice),
     /// A payment of an invoice.
     Payment(&'a StripeInvoiceId, &'a InvoicePayment),
-    /// A charge, and what it shows of it.
-    Charge { id: &'a str, shown: Option<&'a Charge> },
+    /// A charge.
+    Charge(&'a Charge),
+    /// A charge that the bank's customer disputes.
+    Dispute { charge: Option<&'a ChargeId>, intent: Option<&'a PaymentIntentId> },
+    /// A refund.
+    Refund(&'a Refund),
+    /// An attempt to collect that failed.
+    Failure(&'a PaymentIntent),
+    /// An invoice that a credit note took something off, or gave back to.
+    CreditNote(StripeInvoiceId),
     /// An invoice that it only names.
     Named(StripeInvoiceId),
     /// Nothing that matters.
@@ -51,11 +70,16 @@ impl<'a> Subject<'a> {
                 Some(invoice) => Self::Payment(invoice, payment),
                 None => Self::Nothing("the payment names no invoice"),
             },
-            EventObject::Charge(charge) if matches!(kind, "charge.refunded" | "charge.updated") => {
-                Self::Charge { id: charge.id.as_str(), shown: Some(charge) }
+            EventObject::Charge(charge) if matches!(kind, "charge.refunded" | "charge.updated") => Self::Charge(charge),
+            EventObject::Other { charge, payment_intent, .. } if kind.starts_with("charge.dispute.") => {
+                Self::Dispute { charge: charge.as_ref(), intent: payment_intent.as_ref() }
             }
-            EventObject::Other { charge: Some(charge), .. } if kind.starts_with("charge.dispute.") => {
-                Self::Charge { id: charge.as_str(), shown: None }
+            EventObject::Refund(refund) if kind.starts_with("refund.") || kind == "charge.refund.updated" => {
+                Self::Refund(refund)
+            }
+            EventObject::PaymentIntent(intent) if kind == "payment_intent.payment_failed" => Self::Failure(intent),
+            EventObject::Other { object, invoice: Some(invoice), .. } if object == "credit_note" => {
+                Self::CreditNote(invoice.clone())
             }
             EventObject::Other { object, invoice: Some(invoice), .. }
                 if object == "invoice" || object == "invoice_payment" =>
@@ -66,7 +90,30 @@ impl<'a> Subject<'a> {
                 Ok(invoice) => Self::Named(invoice),
                 Err(_bad) => Self::Nothing("the invoice's id is none"),
             },
+            _ if OF_WALLETS.iter().any(|prefix| kind.starts_with(prefix)) => {
+                Self::Nothing("wallets and stored cards are not kept here")
+            }
             _ => Self::Nothing("events of this type are not used"),
+        }
+    }
+
+    /// The charge and the intent by which the invoice is found, for what is about money and names no invoice.
+    pub(super) fn money(&self) -> Option<(Option<&ChargeId>, Option<&PaymentIntentId>)> {
+        match self {
+            Self::Charge(charge) => Some((Some(&charge.id), charge.payment_intent.as_ref())),
+            Self::Dispute { charge, intent } => Some((*charge, *intent)),
+            Self::Refund(refund) => Some((refund.charge.as_ref(), refund.payment_intent.as_ref())),
+            Self::Failure(intent) => Some((None, Some(&intent.id))),
+            Self::Invoice(_) | Self::Payment(..) | Self::Named(_) | Self::CreditNote(_) | Self::Nothing(_) => None,
+        }
+    }
+
+    /// Whom it is about, where it says so.
+    pub(super) fn customer(&self) -> Option<&StripeCustomerId> {
+        match self {
+            Self::Invoice(invoice) => invoice.customer.as_ref(),
+            Self::Charge(charge) => charge.customer.as_ref(),
+            _ => None,
         }
     }
 
@@ -75,19 +122,17 @@ impl<'a> Subject<'a> {
         match self {
             Self::Invoice(invoice) => Some(&invoice.id),
             Self::Payment(invoice, _) => Some(invoice),
-            Self::Named(invoice) => Some(invoice),
-            Self::Charge { .. } | Self::Nothing(_) => None,
+            Self::Named(invoice) | Self::CreditNote(invoice) => Some(invoice),
+            Self::Failure(intent) => intent.invoice.as_ref(),
+            Self::Charge(_) | Self::Dispute { .. } | Self::Refund(_) | Self::Nothing(_) => None,
         }
     }
 
-    /// The id that events wait for together: the invoice, or the payment intent of a charge.
+    /// The id that events wait for together: the invoice, or the payment intent of what is about money.
     pub(super) fn object(&self) -> Option<&str> {
-        match self {
-            Self::Charge { id, shown } => {
-                let intent = shown.and_then(|charge| charge.payment_intent.as_ref());
-                Some(intent.map_or(*id, stripe::PaymentIntentId::as_str))
-            }
-            other => other.invoice().map(StripeInvoiceId::as_str),
+        match self.money() {
+            Some((charge, intent)) => intent.map(PaymentIntentId::as_str).or_else(|| charge.map(ChargeId::as_str)),
+            None => self.invoice().map(StripeInvoiceId::as_str),
         }
     }
 
@@ -130,15 +175,20 @@ pub(super) fn of_invoice(
     let amounts = Amounts::of(currency, invoice.currency.as_ref())?;
     let Some(status) = invoice.status.as_ref().and_then(status) else { return Ok(None) };
     let moments = &invoice.status_transitions;
+    // What came beyond what was due came all the same, whether Stripe counts it as paid or beside that.
+    let overpaid = invoice.amount_overpaid.filter(|beyond| *beyond > 0);
+    let in_all = invoice.amount_due.zip(overpaid).map(|(due, beyond)| due.saturating_add(beyond));
     let snapshot = Snapshot {
         status,
         amount_due: amounts.read(invoice.amount_due)?,
-        amount_paid: amounts.read(invoice.amount_paid)?,
+        amount_paid: amounts.read(invoice.amount_paid.max(in_all))?,
         amount_remaining: amounts.read(invoice.amount_remaining)?,
+        credited: amounts.read(invoice.pre_payment_credit_notes_amount)?,
         attempt_count: invoice.attempt_count,
         number: invoice.number.clone(),
         customer: invoice.customer.as_ref().map(|customer| customer.as_str().to_owned()),
         due_at: invoice.due_date,
+        payment_intent: invoice.payment_intent.as_ref().map(|intent| intent.as_str().to_owned()),
         moments: Moments {
             finalized_at: moments.finalized_at,
             paid_at: moments.paid_at,
@@ -193,6 +243,42 @@ pub(super) fn of_charge(charge: &Charge, currency: &CurrencyCode) -> Result<News
     };
     let receipt_url = exposed(charge.receipt_url.as_ref().ok());
     Ok(News::Charge { id: charge.id.as_str().to_owned(), charge: news, receipt_url })
+}
+
+/// A refund of Stripe, as news. None when it does not say how far it is, or how much it gives back.
+pub(super) fn of_refund(refund: &Refund, currency: &CurrencyCode) -> Result<Option<News>, Unfit> {
+    let amounts = Amounts::of(currency, refund.currency.as_ref())?;
+    let state = match &refund.status {
+        Some(RefundStatus::Pending | RefundStatus::RequiresAction) => RefundState::Pending,
+        Some(RefundStatus::Succeeded) => RefundState::Succeeded,
+        Some(RefundStatus::Canceled) => RefundState::Canceled,
+        Some(RefundStatus::Failed) => RefundState::Failed,
+        Some(RefundStatus::Other(_)) | None => return Ok(None),
+    };
+    let Some(amount) = amounts.read(refund.amount)?.filter(|amount| amount.0 > 0) else { return Ok(None) };
+    let news = RefundNews {
+        state,
+        amount,
+        made_at: refund.created,
+        charge: refund.charge.as_ref().map(|charge| charge.as_str().to_owned()),
+        payment_intent: refund.payment_intent.as_ref().map(|intent| intent.as_str().to_owned()),
+        failure: refund.failure_reason.clone(),
+    };
+    Ok(Some(News::Refund { id: refund.id.clone(), refund: news }))
+}
+
+/// A failed attempt, as news. Without a charge it is told apart by its second. None when it does not say why.
+pub(super) fn of_failure(intent: &PaymentIntent, at: Instant) -> Option<News> {
+    let error = intent.last_error.as_ref()?;
+    let charge = error.charge.as_ref().map(ChargeId::as_str);
+    let id = charge.map_or_else(|| format!("{} {}", intent.id, at.utc().timestamp()), str::to_owned);
+    let failure = FailureNews {
+        payment_intent: intent.id.as_str().to_owned(),
+        charge: charge.map(str::to_owned),
+        code: error.code.clone(),
+        message: error.message.clone(),
+    };
+    Some(News::Failure { id, failure })
 }
 
 fn exposed(link: Option<&Option<Link>>) -> Option<String> {

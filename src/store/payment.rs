@@ -75,7 +75,7 @@ pub async fn refunds_of(
 pub async fn find_invoice_of_charge(
     tenant: &Tenant,
     db: &impl ConnectionTrait,
-    charge: &str,
+    charge: Option<&str>,
     intent: Option<&str>,
 ) -> Result<Option<InvoiceId>, StoreError> {
     let of_tenant = || payment::Entity::find().filter(Column::TenantId.eq(tenant.id().clone()));
@@ -83,7 +83,10 @@ pub async fn find_invoice_of_charge(
         .filter(Column::Provider.eq("stripe"))
         .filter(Column::ProviderPaymentId.eq(charge))
         .filter(Column::Kind.eq(PaymentKind::Payment));
-    let mut found = by_charge.one(db).await?;
+    let mut found = None;
+    if charge.is_some() {
+        found = by_charge.one(db).await?;
+    }
     if let (None, Some(intent)) = (&found, intent) {
         found = of_tenant().filter(Column::PaymentIntentId.eq(intent)).order_by_asc(Column::Id).one(db).await?;
     }

@@ -14,9 +14,9 @@ use super::config::{StripeConfig, StripeConfigError};
 use super::deadline::Deadline;
 use super::error::{Endpoint, StripeError};
 use super::event::{Event, NoEvent};
-use super::id::{BadId, ChargeId, StripeCustomerId, StripeEventId, StripeInvoiceId};
+use super::id::{BadId, ChargeId, PaymentIntentId, StripeCustomerId, StripeEventId, StripeInvoiceId};
 use super::objects::wire::{ChargeObject, InvoiceObject, InvoicePaymentObject, List};
-use super::objects::{Charge, Invoice, Receipts};
+use super::objects::{Charge, Invoice, PaidBy, Receipts};
 use crate::domain::link::LinkHosts;
 
 /// Objects on a page: the most that Stripe gives.
@@ -152,6 +152,29 @@ impl StripeClient {
             .get(Endpoint::InvoicePayments, url, deadline, |list: List<InvoicePaymentObject>| {
                 let payments = list.data.into_iter().map(|object| object.checked(self.hosts()).map_err(no_id));
                 Ok(Receipts::of(payments.collect::<Result<_, _>>()?))
+            })
+            .await
+    }
+
+    /// The invoice that a payment intent pays; none when it pays something else.
+    ///
+    /// # Errors
+    /// [`StripeError`], by the deadline.
+    pub async fn invoice_of_intent(
+        &self,
+        intent: &PaymentIntentId,
+        deadline: Deadline,
+    ) -> Result<Option<StripeInvoiceId>, StripeError> {
+        let which = [("payment[type]", "payment_intent"), ("payment[payment_intent]", intent.as_str())];
+        let url = self.list("v1/invoice_payments", which);
+        self.0
+            .caller
+            .get(Endpoint::InvoicePayments, url, deadline, |list: List<InvoicePaymentObject>| {
+                let payments = list.data.into_iter().map(|object| object.checked(self.hosts()).map_err(no_id));
+                let payments: Vec<_> = payments.collect::<Result<_, _>>()?;
+                // Only what pays through this intent is an answer.
+                let of_intent = |paid_by: &PaidBy| matches!(paid_by, PaidBy::Intent(id, _) if id == intent);
+                Ok(payments.into_iter().find(|payment| of_intent(&payment.paid_by)).and_then(|it| it.invoice))
             })
             .await
     }

@@ -8,9 +8,11 @@ use entity::Instant;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::id::{ChargeId, StripeAccountId, StripeEventId, StripeInvoiceId};
-use super::objects::wire::{ChargeObject, InvoiceObject, InvoicePaymentObject, Named, Reference};
-use super::objects::{Charge, Invoice, InvoicePayment};
+use super::id::{ChargeId, PaymentIntentId, StripeAccountId, StripeEventId, StripeInvoiceId};
+use super::objects::wire::{
+    ChargeObject, InvoiceObject, InvoicePaymentObject, Named, PaymentIntentObject, Reference, RefundObject,
+};
+use super::objects::{Charge, Invoice, InvoicePayment, PaymentIntent, Refund};
 use crate::domain::link::LinkHosts;
 
 /// One event.
@@ -41,6 +43,10 @@ pub enum EventObject {
     InvoicePayment(Box<InvoicePayment>),
     /// A charge.
     Charge(Box<Charge>),
+    /// A refund.
+    Refund(Box<Refund>),
+    /// A payment intent.
+    PaymentIntent(Box<PaymentIntent>),
     /// Something else, or something that could not be read.
     Other {
         /// The sort of object; empty when it does not say.
@@ -51,6 +57,8 @@ pub enum EventObject {
         invoice: Option<StripeInvoiceId>,
         /// The charge it belongs to, or is.
         charge: Option<ChargeId>,
+        /// The payment intent it belongs to.
+        payment_intent: Option<PaymentIntentId>,
     },
     /// An event of the second version of the API: it only names what changed.
     Related {
@@ -68,7 +76,8 @@ impl Event {
             EventObject::Invoice(invoice) => Some(&invoice.id),
             EventObject::InvoicePayment(payment) => payment.invoice.as_ref(),
             EventObject::Other { invoice, .. } => invoice.as_ref(),
-            EventObject::Charge(_) | EventObject::Related { .. } => None,
+            EventObject::PaymentIntent(intent) => intent.invoice.as_ref(),
+            EventObject::Charge(_) | EventObject::Refund(_) | EventObject::Related { .. } => None,
         }
     }
 
@@ -135,6 +144,7 @@ struct Sketch {
     object: String,
     invoice: Option<Reference<Named>>,
     charge: Option<Reference<Named>>,
+    payment_intent: Option<Reference<Named>>,
 }
 
 impl Wire<'_> {
@@ -174,6 +184,12 @@ fn read_object(json: &str, hosts: &LinkHosts) -> EventObject {
         "charge" => parsed::<ChargeObject>(json)
             .and_then(|object| object.checked(hosts).ok())
             .map(|charge| EventObject::Charge(Box::new(charge))),
+        "refund" => parsed::<RefundObject>(json)
+            .and_then(|object| object.checked().ok())
+            .map(|refund| EventObject::Refund(Box::new(refund))),
+        "payment_intent" => parsed::<PaymentIntentObject>(json)
+            .and_then(|object| object.checked().ok())
+            .map(|intent| EventObject::PaymentIntent(Box::new(intent))),
         _ => None,
     };
     known.unwrap_or_else(|| other(sketch))
@@ -188,9 +204,11 @@ fn other(sketch: Sketch) -> EventObject {
     let named = |reference: &Option<Reference<Named>>| reference.as_ref().map(|it| it.id().to_owned());
     let invoice = named(&sketch.invoice);
     let charge = named(&sketch.charge);
+    let intent = named(&sketch.payment_intent);
     EventObject::Other {
         invoice: StripeInvoiceId::parse(invoice.as_deref().unwrap_or(own)).ok(),
         charge: ChargeId::parse(charge.as_deref().unwrap_or(own)).ok(),
+        payment_intent: intent.and_then(|intent| PaymentIntentId::parse(&intent).ok()),
         object: sketch.object,
         id: sketch.id,
     }

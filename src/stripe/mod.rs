@@ -24,8 +24,8 @@ pub use error::{Endpoint, StripeError, StripeErrorKind};
 pub use event::{Event, EventObject};
 pub use id::{BadId, ChargeId, PaymentIntentId, StripeAccountId, StripeCustomerId, StripeEventId, StripeInvoiceId};
 pub use objects::{
-    BadLink, Charge, Invoice, InvoicePayment, InvoicePaymentStatus, InvoiceStatus, Link, PaidBy, Receipt, Receipts,
-    StatusTransitions,
+    BadLink, Charge, Invoice, InvoicePayment, InvoicePaymentStatus, InvoiceStatus, Link, PaidBy, PaymentError,
+    PaymentIntent, Receipt, Receipts, Refund, RefundStatus, StatusTransitions,
 };
 
 /// The version of the API whose shapes are read. Events come in the version of the webhook endpoint instead.

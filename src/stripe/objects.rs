@@ -19,6 +19,12 @@ use crate::domain::link::LinkHosts;
 /// How much of a host that may not be linked to is logged, in characters.
 const HOST_SHOWN: usize = 100;
 
+/// The longest word that is kept, in bytes.
+const WORD_MAX: usize = 100;
+
+/// How much of a sentence is kept, in characters.
+const SENTENCE_MAX: usize = 200;
+
 /// A link that leads where links may lead. Whoever has it can use it, so it is not printed.
 #[derive(Clone)]
 pub struct Link(SecretString);
@@ -63,6 +69,18 @@ fn link(stated: Option<String>, hosts: &LinkHosts) -> Result<Option<Link>, BadLi
 
 fn moment(seconds: Option<i64>) -> Option<Instant> {
     DateTime::from_timestamp(seconds?, 0).map(Instant::new)
+}
+
+/// One of Stripe's words for programs; anything else is left out.
+fn word(stated: Option<String>) -> Option<String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    stated.filter(|word| (1..=WORD_MAX).contains(&word.len()) && word.bytes().all(plain))
+}
+
+/// A sentence for people, as far as it is not too long.
+fn sentence(stated: Option<String>) -> Option<String> {
+    let text: String = stated?.chars().filter(|c| !c.is_control()).take(SENTENCE_MAX).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 macro_rules! open_enum {
@@ -125,6 +143,22 @@ open_enum! {
     }
 }
 
+open_enum! {
+    /// How far a refund is.
+    RefundStatus {
+        /// It is under way.
+        Pending = "pending",
+        /// Somebody has to do something before it goes on.
+        RequiresAction = "requires_action",
+        /// The money went back.
+        Succeeded = "succeeded",
+        /// It did not arrive.
+        Failed = "failed",
+        /// It was given up.
+        Canceled = "canceled",
+    }
+}
+
 /// When an invoice changed its state, to the second.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusTransitions {
@@ -163,6 +197,12 @@ pub struct Invoice {
     pub amount_paid: Option<i64>,
     /// What remains; minor units.
     pub amount_remaining: Option<i64>,
+    /// What came beyond what was due; minor units.
+    pub amount_overpaid: Option<i64>,
+    /// What credit notes took off what is due, before it was paid; minor units.
+    pub pre_payment_credit_notes_amount: Option<i64>,
+    /// The intent that collects it; only versions of the API before 2025 say so.
+    pub payment_intent: Option<PaymentIntentId>,
     /// How often payment was tried.
     pub attempt_count: Option<i64>,
     /// When it was made.
@@ -200,6 +240,51 @@ pub struct Charge {
     pub created: Option<Instant>,
     /// Its receipt.
     pub receipt_url: Result<Option<Link>, BadLink>,
+}
+
+/// A refund.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refund {
+    /// Its id, `re_…` or `pyr_…`.
+    pub id: String,
+    /// The charge that it gives back of.
+    pub charge: Option<ChargeId>,
+    /// The intent of that.
+    pub payment_intent: Option<PaymentIntentId>,
+    /// How far it is.
+    pub status: Option<RefundStatus>,
+    /// Three small letters.
+    pub currency: Option<String>,
+    /// So much; minor units.
+    pub amount: Option<i64>,
+    /// When it was begun.
+    pub created: Option<Instant>,
+    /// Why it did not arrive: a word in small letters.
+    pub failure_reason: Option<String>,
+}
+
+/// A payment intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentIntent {
+    /// Its id.
+    pub id: PaymentIntentId,
+    /// What it pays; only versions of the API before 2025 say so.
+    pub invoice: Option<StripeInvoiceId>,
+    /// Whom it charges.
+    pub customer: Option<StripeCustomerId>,
+    /// Why the last attempt failed.
+    pub last_error: Option<PaymentError>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentError {
+    /// The charge that failed.
+    pub charge: Option<ChargeId>,
+    /// The reason: a word in small letters, the bank's where it said one.
+    pub code: Option<String>,
+    /// The same in a sentence for the payer.
+    pub message: Option<String>,
 }
 
 /// What a payment of an invoice is made of. The charge is there where Stripe was asked to write it out.
@@ -294,7 +379,8 @@ impl Receipt {
 pub(super) mod wire {
     use super::{
         BTreeMap, BadId, Charge, ChargeId, Deserialize, Invoice, InvoicePayment, InvoicePaymentStatus, InvoiceStatus,
-        LinkHosts, PaidBy, PaymentIntentId, StatusTransitions, StripeCustomerId, StripeInvoiceId, link, moment,
+        LinkHosts, PaidBy, PaymentError, PaymentIntent, PaymentIntentId, Refund, RefundStatus, StatusTransitions,
+        StripeCustomerId, StripeInvoiceId, link, moment, sentence, word,
     };
 
     /// Another object: its id, or the object itself where Stripe was asked to write it out.
@@ -355,6 +441,9 @@ pub(super) mod wire {
         amount_due: Option<i64>,
         amount_paid: Option<i64>,
         amount_remaining: Option<i64>,
+        amount_overpaid: Option<i64>,
+        pre_payment_credit_notes_amount: Option<i64>,
+        payment_intent: Option<Reference<Named>>,
         attempt_count: Option<i64>,
         created: Option<i64>,
         due_date: Option<i64>,
@@ -378,6 +467,9 @@ pub(super) mod wire {
                 amount_due: self.amount_due,
                 amount_paid: self.amount_paid,
                 amount_remaining: self.amount_remaining,
+                amount_overpaid: self.amount_overpaid,
+                pre_payment_credit_notes_amount: self.pre_payment_credit_notes_amount,
+                payment_intent: named(self.payment_intent.as_ref(), PaymentIntentId::parse),
                 attempt_count: self.attempt_count,
                 created: moment(self.created),
                 due_date: moment(self.due_date),
@@ -414,6 +506,71 @@ pub(super) mod wire {
                 refunded: self.refunded,
                 created: moment(self.created),
                 receipt_url: link(self.receipt_url, hosts),
+            })
+        }
+    }
+
+    /// An object that is only named, if what names it is an id.
+    fn named<T>(reference: Option<&Reference<Named>>, parse: fn(&str) -> Result<T, BadId>) -> Option<T> {
+        reference.and_then(|reference| parse(reference.id()).ok())
+    }
+
+    #[derive(Deserialize)]
+    pub(in crate::stripe) struct RefundObject {
+        id: String,
+        charge: Option<Reference<Named>>,
+        payment_intent: Option<Reference<Named>>,
+        status: Option<RefundStatus>,
+        currency: Option<String>,
+        amount: Option<i64>,
+        created: Option<i64>,
+        failure_reason: Option<String>,
+    }
+
+    impl RefundObject {
+        pub(in crate::stripe) fn checked(self) -> Result<Refund, BadId> {
+            Ok(Refund {
+                id: word(Some(self.id)).ok_or(BadId { prefix: "re_" })?,
+                charge: named(self.charge.as_ref(), ChargeId::parse),
+                payment_intent: named(self.payment_intent.as_ref(), PaymentIntentId::parse),
+                status: self.status,
+                currency: self.currency,
+                amount: self.amount,
+                created: moment(self.created),
+                failure_reason: word(self.failure_reason),
+            })
+        }
+    }
+
+    #[derive(Deserialize)]
+    pub(in crate::stripe) struct PaymentIntentObject {
+        id: String,
+        invoice: Option<Reference<Named>>,
+        customer: Option<Reference<Named>>,
+        last_payment_error: Option<ErrorObject>,
+    }
+
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct ErrorObject {
+        charge: Option<Reference<Named>>,
+        code: Option<String>,
+        decline_code: Option<String>,
+        message: Option<String>,
+    }
+
+    impl PaymentIntentObject {
+        pub(in crate::stripe) fn checked(self) -> Result<PaymentIntent, BadId> {
+            let last_error = self.last_payment_error.map(|error| PaymentError {
+                charge: named(error.charge.as_ref(), ChargeId::parse),
+                code: word(error.decline_code).or_else(|| word(error.code)),
+                message: sentence(error.message),
+            });
+            Ok(PaymentIntent {
+                id: PaymentIntentId::parse(&self.id)?,
+                invoice: named(self.invoice.as_ref(), StripeInvoiceId::parse),
+                customer: named(self.customer.as_ref(), StripeCustomerId::parse),
+                last_error,
             })
         }
     }
@@ -539,6 +696,26 @@ mod tests {
         assert_eq!(mixed.invoice_pdf, Err(BadLink));
         assert_eq!(mixed.hosted_invoice_url.clone().unwrap().unwrap().expose(), "https://invoice.stripe.com/i/secret");
         assert!(!format!("{mixed:?}").contains("secret"));
+    }
+
+    #[test]
+    fn why_an_attempt_failed_is_a_plain_word_and_a_short_sentence() {
+        let read = |json: &str| {
+            let object: wire::PaymentIntentObject = serde_json::from_str(json).unwrap();
+            object.checked().unwrap().last_error
+        };
+        let error = read(
+            r#"{ "id": "pi_1", "last_payment_error": { "charge": "ch_1", "code": "card_declined",
+                 "decline_code": "insufficient_funds", "message": "Not\nenough." } }"#,
+        );
+        let error = error.unwrap();
+        assert_eq!(error.code.as_deref(), Some("insufficient_funds"));
+        assert_eq!(error.message.as_deref(), Some("Notenough."));
+        let odd = read(r#"{ "id": "pi_1", "last_payment_error": { "code": "<b>", "message": "" } }"#).unwrap();
+        assert_eq!(odd, PaymentError { charge: None, code: None, message: None });
+        assert_eq!(read(r#"{ "id": "pi_1" }"#), None);
+        let long = format!(r#"{{ "id": "pi_1", "last_payment_error": {{ "message": "{}" }} }}"#, "a".repeat(999));
+        assert_eq!(read(&long).unwrap().message.unwrap().len(), SENTENCE_MAX);
     }
 
     #[test]

@@ -312,7 +312,7 @@ mod tests {
         )
         .unwrap();
         assert_eq!(event.kind, "novel.thing");
-        let EventObject::Other { object, id, charge, invoice } = event.object else { panic!("{event:?}") };
+        let EventObject::Other { object, id, charge, invoice, .. } = event.object else { panic!("{event:?}") };
         assert_eq!((object.as_str(), id.as_deref(), invoice), ("dispute", Some("dp_1"), None));
         assert_eq!(charge.unwrap().as_str(), "ch_1");
     }

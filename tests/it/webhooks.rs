@@ -3,4 +3,5 @@
 mod crash;
 mod effects;
 mod leases;
+mod money;
 mod route;

@@ -1,18 +1,23 @@
 //! Rows that follow from facts. Everything here is computed anew each time, from the facts and from what the rows said
 //! before anything was heard.
 
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::BTreeSet;
 
+use chrono::TimeDelta;
 use entity::{
     Instant, InvoiceStatus, Minor, PaymentId, PaymentKind, PaymentReferenceKind, PaymentStatus, invoice, payment,
     upstream_invoice,
 };
 use serde_json::json;
 
-use super::facts::{AttemptFact, ChargeFact, Facts, PaymentFact, Version, Weight, rank};
-use super::{ChargeNews, News, SnapshotLinks, Stored, Told};
+use super::facts::{AttemptFact, ChargeFact, Facts, FailureFact, PaymentFact, RefundFact, Version, Weight, rank};
+use super::{ChargeNews, News, RefundNews, RefundState, SnapshotLinks, Stored, Told};
 use crate::domain::ids;
 use crate::domain::invoice::amount_remaining;
+
+/// How far apart Stripe may tell that an attempt failed, and why.
+const TOLD_APART: TimeDelta = TimeDelta::minutes(10);
 
 /// Who collects.
 const PROVIDER: &str = "stripe";
@@ -31,7 +36,8 @@ pub(super) fn rows(stored: &mut Stored) -> Vec<PaymentId> {
     for (number, fact) in &facts.attempts {
         settle_attempt(stored, *number, fact);
     }
-    settle_refunds(stored, &facts.charges);
+    explain_failures(stored, &facts);
+    settle_refunds(stored, &facts);
     settle_amounts(&mut stored.invoice, &stored.payments, &facts);
     stored.payments.sort_by(|one, other| (one.created_at, &one.id).cmp(&(other.created_at, &other.id)));
     before.into_iter().filter(|id| !stored.payments.iter().any(|row| row.id == *id)).collect()
@@ -123,7 +129,7 @@ fn is_same_money(row: &payment::Model, fact: &PaymentFact) -> bool {
 fn settle_attempt(stored: &mut Stored, number: i64, fact: &AttemptFact) {
     let Some((at, amount)) = fact.failed.or(fact.needs_action) else { return };
     let begun = fact.needs_action.map_or(at, |(asked, _)| asked.min(at));
-    let id: PaymentId = ids::derived(&[stored.invoice.id.as_str(), PROVIDER, "attempt", &number.to_string()]);
+    let id = attempt_id(&stored.invoice, number);
     stored.payments.retain(|row| row.id != id);
     let mut row = new_payment(&stored.invoice, id, begun, Minor(amount.0.max(0)));
     let over = stored.invoice.paid_at.or(stored.invoice.voided_at);
@@ -133,6 +139,7 @@ fn settle_attempt(stored: &mut Stored, number: i64, fact: &AttemptFact) {
             row.status = PaymentStatus::Failed;
             row.failed_at = Some(at);
             row.processed_at = Some(at);
+            row.payment_intent_id.clone_from(&fact.payment_intent);
         }
         (None, Some(over)) => {
             row.status = PaymentStatus::Canceled;
@@ -141,6 +148,35 @@ fn settle_attempt(stored: &mut Stored, number: i64, fact: &AttemptFact) {
         (None, None) => row.status = PaymentStatus::RequiresAction,
     }
     stored.payments.push(row);
+}
+
+fn attempt_id(invoice: &invoice::Model, number: i64) -> PaymentId {
+    ids::derived(&[invoice.id.as_str(), PROVIDER, "attempt", &number.to_string()])
+}
+
+/// Why attempts failed. An attempt has a number and no name, its failure a name and no number, so each attempt gets the
+/// failure that was told nearest to it.
+fn explain_failures(stored: &mut Stored, facts: &Facts) {
+    let failed = facts.attempts.iter().filter_map(|(number, fact)| Some((fact.failed?.0, *number, fact)));
+    let mut failed: Vec<_> = failed.collect();
+    failed.sort_by_key(|(at, number, _)| (*at, *number));
+    let mut used = BTreeSet::new();
+    for (at, number, attempt) in failed {
+        let apart = |fact: &FailureFact| (fact.at.utc() - at.utc()).abs();
+        let fits = |fact: &FailureFact| {
+            let intent = attempt.payment_intent.as_ref();
+            apart(fact) <= TOLD_APART && intent.is_none_or(|intent| *intent == fact.failure.payment_intent)
+        };
+        let unused = facts.failures.iter().filter(|(id, fact)| !used.contains(*id) && fits(fact));
+        let Some((id, fact)) = unused.min_by_key(|(id, fact)| (apart(fact), fact.at, *id)) else { continue };
+        used.insert(id);
+        let row_id = attempt_id(&stored.invoice, number);
+        let Some(row) = stored.payments.iter_mut().find(|row| row.id == row_id) else { continue };
+        row.payment_intent_id = Some(fact.failure.payment_intent.clone());
+        row.charge_id.clone_from(&fact.failure.charge);
+        row.failure_code.clone_from(&fact.failure.code);
+        row.failure_message.clone_from(&fact.failure.message);
+    }
 }
 
 /// Money that Stripe counts and no row stands for: one row, until the payments themselves are told.
@@ -167,51 +203,175 @@ fn succeeded(payments: &[payment::Model], kind: PaymentKind) -> Minor {
 
 // ---- Refunds ----------------------------------------------------------------------------------------------------
 
-/// What went back of each payment, in all: refunds that we know of, and one row for what they do not explain.
-fn settle_refunds(stored: &mut Stored, charges: &BTreeMap<String, ChargeFact>) {
-    // A charge that failed belongs to the same intent; nothing goes back of it.
-    for (id, fact) in charges.iter().filter(|(_, fact)| fact.charge.amount_refunded.0 > 0) {
-        let place = stored.payments.iter().position(|row| is_of_charge(row, id, &fact.charge));
-        let Some(place) = place else { continue };
+/// What went back of each payment: refunds that we know of ourselves, those that Stripe named, and one row for what
+/// neither explain.
+fn settle_refunds(stored: &mut Stored, facts: &Facts) {
+    let payments: Vec<PaymentId> =
+        stored.payments.iter().filter(|row| is_money(row)).map(|row| row.id.clone()).collect();
+    for id in payments {
+        let Some(place) = stored.payments.iter().position(|row| row.id == id) else { continue };
         let mut paid = stored.payments.remove(place);
-        paid.charge_id.get_or_insert_with(|| id.clone());
-        refund(stored, &mut paid, fact);
+        let of_paid = Refunded::of(&mut paid, facts);
+        if of_paid.charge.is_some() || !of_paid.named.is_empty() {
+            of_paid.settle(stored, &mut paid);
+        }
         stored.payments.push(paid);
     }
 }
 
-fn is_of_charge(row: &payment::Model, charge: &str, news: &ChargeNews) -> bool {
-    let same = row.charge_id.as_deref() == Some(charge)
-        || (row.charge_id.is_none() && row.payment_intent_id.is_some() && row.payment_intent_id == news.payment_intent);
-    same && row.kind == PaymentKind::Payment && row.status == PaymentStatus::Succeeded
+fn is_money(row: &payment::Model) -> bool {
+    row.kind == PaymentKind::Payment && row.status == PaymentStatus::Succeeded
 }
 
-fn refund(stored: &mut Stored, paid: &mut payment::Model, fact: &ChargeFact) {
-    let id: PaymentId = ids::derived(&[paid.id.as_str(), PROVIDER, "refund"]);
-    stored.payments.retain(|row| row.id != id);
-    let of_paid = |row: &&payment::Model| {
-        row.kind == PaymentKind::Refund
-            && row.status == PaymentStatus::Succeeded
-            && row.refunded_payment_id.as_ref() == Some(&paid.id)
-    };
-    let explained =
-        stored.payments.iter().filter(of_paid).fold(0_i64, |sum, row| sum.saturating_add(row.amount_paid.0));
-    // No more goes back than came.
-    let in_all = fact.charge.amount_refunded.0.min(paid.amount_paid.0);
-    let rest = in_all.saturating_sub(explained).max(0);
-    paid.amount_refunded = Minor(explained.saturating_add(rest));
-    if rest > 0 {
-        let mut row = new_payment(&stored.invoice, id, fact.at, Minor(rest));
-        row.kind = PaymentKind::Refund;
-        row.status = PaymentStatus::Succeeded;
-        row.refunded_payment_id = Some(paid.id.clone());
-        row.reference_kind = paid.reference_kind;
-        row.payment_intent_id.clone_from(&paid.payment_intent_id);
-        row.charge_id.clone_from(&paid.charge_id);
-        row.amount_paid = Minor(rest);
-        row.paid_at = Some(fact.at);
-        row.processed_at = Some(fact.at);
-        stored.payments.push(row);
+/// Whether this is the payment that a charge or an intent brought.
+fn is_of(row: &payment::Model, charge: Option<&str>, intent: Option<&str>) -> bool {
+    let same_charge = charge.is_some() && row.charge_id.as_deref() == charge;
+    let same_intent = intent.is_some() && row.payment_intent_id.as_deref() == intent;
+    is_money(row) && (same_charge || ((row.charge_id.is_none() || charge.is_none()) && same_intent))
+}
+
+fn is_of_charge(row: &payment::Model, charge: &str, news: &ChargeNews) -> bool {
+    is_of(row, Some(charge), news.payment_intent.as_deref())
+}
+
+/// What was heard of the money that went back of one payment.
+struct Refunded<'a> {
+    charge: Option<&'a ChargeFact>,
+    /// Refunds that Stripe named, the newest first.
+    named: Vec<(&'a str, &'a RefundFact)>,
+}
+
+impl<'a> Refunded<'a> {
+    fn of(paid: &mut payment::Model, facts: &'a Facts) -> Self {
+        // A charge that failed belongs to the same intent; nothing ever goes back of it.
+        let mut charges = facts.charges.iter().filter(|(_, fact)| fact.ever);
+        let charge = charges.find(|(id, fact)| is_of_charge(paid, id, &fact.charge));
+        let of_paid =
+            |fact: &RefundFact| is_of(paid, fact.refund.charge.as_deref(), fact.refund.payment_intent.as_deref());
+        let named = facts.refunds.iter().filter(|(_, fact)| of_paid(fact));
+        let mut named: Vec<_> = named.map(|(id, fact)| (id.as_str(), fact)).collect();
+        named.sort_by_key(|(id, fact)| Reverse((fact.refund.made_at, *id)));
+        let of_refund = named.iter().filter_map(|(_, fact)| fact.refund.charge.clone()).max();
+        paid.charge_id = paid.charge_id.take().or_else(|| charge.map(|(id, _)| id.clone())).or(of_refund);
+        Self { charge: charge.map(|(_, fact)| fact), named }
+    }
+
+    fn settle(&self, stored: &mut Stored, paid: &mut payment::Model) {
+        let rest_id: PaymentId = ids::derived(&[paid.id.as_str(), PROVIDER, "refund"]);
+        let made_before =
+            |row: &payment::Model| row.id == rest_id || self.named.iter().any(|(id, _)| is_named(row, paid, id));
+        let (before, others): (Vec<_>, Vec<_>) = stored.payments.drain(..).partition(made_before);
+        stored.payments = others;
+        let own = stored.payments.iter().filter(|row| is_refund_of(row, paid));
+        let own = own.fold(0_i64, |sum, row| sum.saturating_add(row.amount_paid.0));
+        let mut left = self.limit(paid).saturating_sub(own);
+        let mut gone = own;
+        for (id, fact) in &self.named {
+            let earlier = before.iter().find(|row| is_named(row, paid, id)).cloned();
+            let is_own = earlier.as_ref().is_some_and(|row| row.id != named_id(paid, id));
+            let counts = fact.refund.state == RefundState::Succeeded;
+            if counts && fact.refund.amount.0 > left && !is_own {
+                // One of ours without a name stands for it already.
+                continue;
+            }
+            if counts {
+                left = left.saturating_sub(fact.refund.amount.0);
+                gone = gone.saturating_add(fact.refund.amount.0);
+            }
+            stored.payments.push(named_refund(stored, paid, (id, fact), earlier));
+        }
+        let rest = self.unexplained(paid, gone);
+        if rest > 0 {
+            let at = self.charge.map_or(paid.updated_at, |fact| fact.at);
+            stored.payments.push(refund_row(stored, paid, rest_id, at, Minor(rest)));
+        }
+        paid.amount_refunded = Minor(gone.saturating_add(rest));
+    }
+
+    /// No more goes back than came, and no more than the charge says once it knows of every refund.
+    fn limit(&self, paid: &payment::Model) -> i64 {
+        let charge = self.charge.filter(|charge| self.named.iter().all(|(_, fact)| fact.at < charge.at));
+        charge.map_or(paid.amount_paid.0, |fact| fact.charge.amount_refunded.0.min(paid.amount_paid.0))
+    }
+
+    /// What the charge says beyond the refunds that are known. It counts those that are under way, and those that
+    /// failed afterwards.
+    fn unexplained(&self, paid: &payment::Model, gone: i64) -> i64 {
+        let Some(charge) = self.charge else { return 0 };
+        let in_all = charge.charge.amount_refunded.0.min(paid.amount_paid.0);
+        let elsewhere = self.named.iter().filter(|(_, fact)| match fact.refund.state {
+            RefundState::Pending => true,
+            RefundState::Succeeded => false,
+            RefundState::Canceled | RefundState::Failed => fact.at >= charge.at,
+        });
+        let elsewhere = elsewhere.fold(0_i64, |sum, (_, fact)| sum.saturating_add(fact.refund.amount.0));
+        in_all.saturating_sub(gone).saturating_sub(elsewhere).max(0)
+    }
+}
+
+fn named_id(paid: &payment::Model, refund: &str) -> PaymentId {
+    ids::derived(&[paid.id.as_str(), PROVIDER, "refund", refund])
+}
+
+/// Whether this row stands for a refund that Stripe names so.
+fn is_named(row: &payment::Model, paid: &payment::Model, refund: &str) -> bool {
+    let says = |id: &Option<String>| id.as_deref() == Some(refund);
+    row.kind == PaymentKind::Refund
+        && (row.id == named_id(paid, refund) || says(&row.external_id) || says(&row.provider_payment_id))
+}
+
+fn is_refund_of(row: &payment::Model, paid: &payment::Model) -> bool {
+    row.kind == PaymentKind::Refund
+        && row.status == PaymentStatus::Succeeded
+        && row.refunded_payment_id.as_ref() == Some(&paid.id)
+}
+
+/// Money that went back of `paid`.
+fn refund_row(stored: &Stored, paid: &payment::Model, id: PaymentId, at: Instant, amount: Minor) -> payment::Model {
+    payment::Model {
+        kind: PaymentKind::Refund,
+        status: PaymentStatus::Succeeded,
+        refunded_payment_id: Some(paid.id.clone()),
+        reference_kind: paid.reference_kind,
+        payment_intent_id: paid.payment_intent_id.clone(),
+        charge_id: paid.charge_id.clone(),
+        amount_paid: amount,
+        paid_at: Some(at),
+        processed_at: Some(at),
+        ..new_payment(&stored.invoice, id, at, amount)
+    }
+}
+
+/// A refund that Stripe names. One of ours with that name keeps its id and its making.
+fn named_refund(
+    stored: &Stored,
+    paid: &payment::Model,
+    (refund, fact): (&str, &RefundFact),
+    own: Option<payment::Model>,
+) -> payment::Model {
+    let RefundNews { state, amount, made_at, failure, .. } = &fact.refund;
+    let made_at = made_at.unwrap_or(fact.at);
+    let id = named_id(paid, refund);
+    let own = own.filter(|own| own.id != id);
+    let row = own.unwrap_or_else(|| refund_row(stored, paid, id, made_at, *amount));
+    let over = |when: bool| when.then_some(fact.at.max(made_at));
+    let went = *state == RefundState::Succeeded;
+    payment::Model {
+        external_id: Some(refund.to_owned()),
+        status: match state {
+            RefundState::Pending => PaymentStatus::Pending,
+            RefundState::Succeeded => PaymentStatus::Succeeded,
+            RefundState::Canceled => PaymentStatus::Canceled,
+            RefundState::Failed => PaymentStatus::Failed,
+        },
+        amount_paid: if went { *amount } else { Minor(0) },
+        failure_code: failure.clone(),
+        paid_at: went.then_some(made_at),
+        processed_at: if went { Some(made_at) } else { over(*state != RefundState::Pending) },
+        failed_at: over(*state == RefundState::Failed),
+        canceled_at: over(*state == RefundState::Canceled),
+        updated_at: fact.at.max(made_at),
+        ..row
     }
 }
 
@@ -252,9 +412,15 @@ fn settle_moments(row: &mut invoice::Model, facts: &Facts) {
     row.voided_at = voided;
 }
 
-/// What was paid and given back: sums of the rows, and never less than the invoice said by itself.
+/// What is due once credit notes took their part off, and what was paid and given back: sums of the rows, and never less
+/// than the invoice said by itself.
 fn settle_amounts(row: &mut invoice::Model, payments: &[payment::Model], facts: &Facts) {
     let own = facts.own.clone().unwrap_or_default();
+    if let Some(charged) = own.charged {
+        let credited = facts.newest.as_ref().and_then(|newest| newest.credited).unwrap_or_default().0.max(0);
+        row.applied_credits = Minor(charged.applied_credits.0.saturating_add(credited));
+        row.amount_due = Minor(charged.amount_due.0.saturating_sub(credited).max(0));
+    }
     row.amount_paid = succeeded(payments, PaymentKind::Payment).max(own.amount_paid);
     row.amount_refunded = succeeded(payments, PaymentKind::Refund).max(own.amount_refunded);
     // Stripe calls it paid although less came through it: the rest was settled elsewhere.

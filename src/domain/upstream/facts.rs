@@ -4,12 +4,13 @@
 //! newest of two versions, the union of two maps. So the facts are a function of the set of what was heard, and
 //! whatever follows from them is one too.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use entity::{Instant, InvoiceStatus, Minor, invoice};
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, ChargeNews, Moments, News, PaymentNews, Snapshot, Told};
+use super::{Attempt, ChargeNews, FailureNews, Moments, News, PaymentNews, RefundNews, Snapshot, Told};
 
 /// Everything that was heard of one invoice at Stripe.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +34,10 @@ pub struct Facts {
     pub(super) attempts: BTreeMap<i64, AttemptFact>,
     /// Money that went back, by charge.
     pub(super) charges: BTreeMap<String, ChargeFact>,
+    /// The same by refund, as far as refunds are told one by one.
+    pub(super) refunds: BTreeMap<String, RefundFact>,
+    /// Why attempts did not bring money.
+    pub(super) failures: BTreeMap<String, FailureFact>,
 }
 
 /// What only the invoice's own row said.
@@ -44,6 +49,16 @@ pub(super) struct Own {
     pub(super) paid_out_of_band: bool,
     pub(super) amount_paid: Minor,
     pub(super) amount_refunded: Minor,
+    /// Absent in facts that were kept before credit notes were looked at: those take nothing off then.
+    pub(super) charged: Option<Charged>,
+}
+
+/// What an invoice asks for, before credit notes of Stripe's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Charged {
+    pub(super) applied_credits: Minor,
+    pub(super) amount_due: Minor,
 }
 
 impl Own {
@@ -59,13 +74,15 @@ impl Own {
             paid_out_of_band: row.paid_out_of_band,
             amount_paid: row.amount_paid,
             amount_refunded: row.amount_refunded,
+            charged: Some(Charged { applied_credits: row.applied_credits, amount_due: row.amount_due }),
         }
     }
 }
 
 /// The invoice at Stripe at one moment. The greatest is the newest: fields compare in the order they stand, state
-/// before time because states only go upwards while times are whole seconds. An amount that was paid only grows, so it
-/// decides among versions of one second; what stands behind it makes the order total.
+/// before time because states only go upwards while times are whole seconds. An amount that was paid only grows, and
+/// what was credited mostly does, so they decide among versions of one second; what stands behind them makes the order
+/// total.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Version {
@@ -75,6 +92,8 @@ pub(super) struct Version {
     /// When it was read, if it was asked for; an answer stands above events of its second.
     pub(super) read_at: Option<Instant>,
     pub(super) amount_paid: Option<Minor>,
+    #[serde(default)]
+    pub(super) credited: Option<Minor>,
     pub(super) amount_due: Option<Minor>,
     pub(super) status: InvoiceStatus,
     pub(super) due_at: Option<Instant>,
@@ -104,6 +123,7 @@ impl Version {
             due_at: snapshot.due_at,
             number: snapshot.number.clone(),
             customer: snapshot.customer.clone(),
+            credited: snapshot.credited,
         }
     }
 
@@ -127,6 +147,7 @@ pub(super) struct PaymentFact {
 pub(super) struct AttemptFact {
     pub(super) failed: Option<(Instant, Minor)>,
     pub(super) needs_action: Option<(Instant, Minor)>,
+    pub(super) payment_intent: Option<String>,
 }
 
 /// What went back of a charge, in all. The greatest of two is kept.
@@ -135,6 +156,31 @@ pub(super) struct AttemptFact {
 pub(super) struct ChargeFact {
     pub(super) at: Instant,
     pub(super) charge: ChargeNews,
+    /// Whether anything ever went back, be it that it came again.
+    #[serde(default)]
+    pub(super) ever: bool,
+}
+
+/// What became of a refund: the furthest of what was told, and of that the latest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct RefundFact {
+    pub(super) at: Instant,
+    pub(super) refund: RefundNews,
+}
+
+impl RefundFact {
+    const fn weight(&self) -> (super::RefundState, Instant, &RefundNews) {
+        (self.refund.state, self.at, &self.refund)
+    }
+}
+
+/// Why an attempt brought no money: the earliest word of it, and the greatest of what was told.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct FailureFact {
+    pub(super) at: Instant,
+    pub(super) failure: FailureNews,
 }
 
 /// What a piece of news was to the facts.
@@ -171,6 +217,8 @@ impl Facts {
             }
             News::Payment { id, payment } => self.join_payment(told, id, payment),
             News::Charge { id, charge, .. } => self.join_charge(told, id, charge),
+            News::Refund { id, refund } => self.join_refund(told, id, refund),
+            News::Failure { id, failure } => self.join_failure(told, id, failure),
             News::Remark => Weight::Same,
         }
     }
@@ -202,16 +250,47 @@ impl Facts {
     }
 
     fn join_charge(&mut self, told: &Told<'_>, id: &str, charge: &ChargeNews) -> Weight {
-        let fact = ChargeFact { at: told.at, charge: charge.clone() };
-        let weight = match self.charges.get(id) {
-            Some(known) if fact == *known => Weight::Same,
-            Some(known) if fact < *known => Weight::Older,
-            _ => Weight::Newest,
+        let fact = ChargeFact { at: told.at, charge: charge.clone(), ever: charge.amount_refunded.0 > 0 };
+        let Some(known) = self.charges.get_mut(id) else {
+            self.charges.insert(id.to_owned(), fact);
+            return Weight::Newest;
+        };
+        let ever = known.ever || fact.ever;
+        let weight = match (fact.at, &fact.charge).cmp(&(known.at, &known.charge)) {
+            Ordering::Equal => Weight::Same,
+            Ordering::Less => Weight::Older,
+            Ordering::Greater => Weight::Newest,
         };
         if weight == Weight::Newest {
-            self.charges.insert(id.to_owned(), fact);
+            *known = fact;
+        }
+        known.ever = ever;
+        weight
+    }
+
+    fn join_refund(&mut self, told: &Told<'_>, id: &str, refund: &RefundNews) -> Weight {
+        let fact = RefundFact { at: told.at, refund: refund.clone() };
+        let weight = match self.refunds.get(id).map(|known| fact.weight().cmp(&known.weight())) {
+            Some(Ordering::Equal) => Weight::Same,
+            Some(Ordering::Less) => Weight::Older,
+            Some(Ordering::Greater) | None => Weight::Newest,
+        };
+        if weight == Weight::Newest {
+            self.refunds.insert(id.to_owned(), fact);
         }
         weight
+    }
+
+    fn join_failure(&mut self, told: &Told<'_>, id: &str, failure: &FailureNews) -> Weight {
+        let Some(known) = self.failures.get_mut(id) else {
+            self.failures.insert(id.to_owned(), FailureFact { at: told.at, failure: failure.clone() });
+            return Weight::Newest;
+        };
+        known.at = known.at.min(told.at);
+        if *failure > known.failure {
+            known.failure = failure.clone();
+        }
+        Weight::Same
     }
 
     fn join_attempt(&mut self, told: &Told<'_>, snapshot: &Snapshot, attempt: Option<Attempt>) {
@@ -220,6 +299,7 @@ impl Facts {
         let number = snapshot.attempt_count.unwrap_or_else(|| told.at.utc().timestamp());
         let said = Some((told.at, snapshot.amount_remaining.unwrap_or_default()));
         let fact = self.attempts.entry(number).or_default();
+        fact.payment_intent = fact.payment_intent.take().max(snapshot.payment_intent.clone());
         match attempt {
             Attempt::Failed => fact.failed = earliest(fact.failed, said),
             Attempt::NeedsAction => fact.needs_action = earliest(fact.needs_action, said),

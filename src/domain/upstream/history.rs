@@ -1,6 +1,6 @@
 //! Entries of an invoice's history: what differs between before and after, and what only the news says.
 
-use entity::{Instant, InvoiceStatus, Json, PaymentKind, PaymentStatus, invoice_event, payment};
+use entity::{Instant, InvoiceStatus, Json, Minor, PaymentKind, PaymentStatus, invoice_event, payment};
 use serde_json::json;
 
 use super::{Stored, Told};
@@ -36,6 +36,15 @@ pub(super) fn entries(
             entries.push(entry(kind, at, &key, json!({ "minorUnits": row.amount_requested.0 })));
         }
     }
+    for (row, was) in given_back(before, after) {
+        let (kind, amount) = if row.amount_refunded > was {
+            ("payment_refunded", row.amount_refunded.0.saturating_sub(was.0))
+        } else {
+            ("refund_failed", was.0.saturating_sub(row.amount_refunded.0))
+        };
+        let key = format!("{} {} {}", row.id, was.0, row.amount_refunded.0);
+        entries.push(entry(kind, told.at, &key, json!({ "minorUnits": amount })));
+    }
     let (from, to) = (before.invoice.status, after.invoice.status);
     if from != to {
         // Never before the state it comes from: clocks differ.
@@ -66,10 +75,19 @@ fn changed<'a>(before: &'a Stored, after: &'a Stored) -> impl Iterator<Item = &'
     after.payments.iter().filter(move |row| !known(row))
 }
 
+/// Payments of which more went back than before, or less, with what that was.
+fn given_back<'a>(before: &'a Stored, after: &'a Stored) -> impl Iterator<Item = (&'a payment::Model, Minor)> {
+    let was = |row: &payment::Model| {
+        let known = before.payments.iter().find(|known| known.id == row.id);
+        known.map(|known| known.amount_refunded).unwrap_or_default()
+    };
+    let of_payments = after.payments.iter().filter(|row| row.kind == PaymentKind::Payment);
+    of_payments.map(move |row| (row, was(row))).filter(|(row, was)| row.amount_refunded != *was)
+}
+
 /// What the history calls it, and when it happened. Money that Stripe counts before it names the payment has no entry.
 fn of_payment(row: &payment::Model) -> Option<(&'static str, Instant)> {
     match (row.kind, row.status) {
-        (PaymentKind::Refund, PaymentStatus::Succeeded) => Some(("payment_refunded", row.updated_at)),
         (PaymentKind::Payment, PaymentStatus::Succeeded) if row.external_id.is_some() => {
             Some(("payment_succeeded", row.paid_at.unwrap_or(row.created_at)))
         }

@@ -47,6 +47,8 @@ pub struct Snapshot {
     pub amount_paid: Option<Minor>,
     /// What remains.
     pub amount_remaining: Option<Minor>,
+    /// What credit notes took off what is to be paid, before it was paid.
+    pub credited: Option<Minor>,
     /// How often payment was tried.
     pub attempt_count: Option<i64>,
     /// What is printed on it.
@@ -55,6 +57,8 @@ pub struct Snapshot {
     pub customer: Option<String>,
     /// When it is due.
     pub due_at: Option<Instant>,
+    /// The intent that collects it, where it is said: versions of Stripe's API before 2025 do.
+    pub payment_intent: Option<String>,
     /// When it entered its states.
     pub moments: Moments,
 }
@@ -103,6 +107,52 @@ pub struct ChargeNews {
     pub payment_intent: Option<String>,
 }
 
+/// How far a refund is. The greater is the later: money that went back may still come again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum RefundState {
+    /// Begun.
+    Pending,
+    /// The money went back.
+    Succeeded,
+    /// It was given up before that.
+    Canceled,
+    /// It did not arrive.
+    Failed,
+}
+
+/// What became of one refund.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct RefundNews {
+    /// How far it is.
+    pub state: RefundState,
+    /// How much.
+    pub amount: Minor,
+    /// When it was begun; absent when it is not said.
+    pub made_at: Option<Instant>,
+    /// The charge that it gives back of.
+    pub charge: Option<String>,
+    /// The intent of that.
+    pub payment_intent: Option<String>,
+    /// Why it did not arrive, as one of Stripe's words.
+    pub failure: Option<String>,
+}
+
+/// Why an attempt to collect brought no money.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FailureNews {
+    /// The intent that failed.
+    pub payment_intent: String,
+    /// The charge that failed, where one was made.
+    pub charge: Option<String>,
+    /// The reason, as one of Stripe's words: `insufficient_funds`.
+    pub code: Option<String>,
+    /// The same for people.
+    pub message: Option<String>,
+}
+
 /// What is told.
 #[derive(Clone)]
 pub enum News {
@@ -132,6 +182,20 @@ pub enum News {
         charge: ChargeNews,
         /// Its receipt, a secret.
         receipt_url: Option<String>,
+    },
+    /// Something became of a refund.
+    Refund {
+        /// Stripe's id of it.
+        id: String,
+        /// What became of it.
+        refund: RefundNews,
+    },
+    /// An attempt failed, and why.
+    Failure {
+        /// What tells it from other attempts.
+        id: String,
+        /// Why.
+        failure: FailureNews,
     },
     /// Nothing but that it happened, for the history.
     Remark,

@@ -31,6 +31,8 @@ enum Step {
     GiveUp,
     Void,
     Refund(i64),
+    RefundFails,
+    Credit(i64),
     Announce,
 }
 
@@ -47,8 +49,25 @@ struct Heard {
 struct Life {
     now: i64,
     snapshot: Snapshot,
-    charges: Vec<(i64, i64)>,
+    charges: Vec<Collected>,
+    refunds: Vec<Returned>,
+    failures: usize,
     heard: Vec<Heard>,
+}
+
+/// Money that came.
+struct Collected {
+    amount: i64,
+    refunded: i64,
+    outside: bool,
+}
+
+/// Money that went back.
+struct Returned {
+    charge: usize,
+    amount: i64,
+    made: i64,
+    failed: bool,
 }
 
 impl Life {
@@ -58,13 +77,16 @@ impl Life {
             amount_due: Some(Minor(TOTAL)),
             amount_paid: Some(Minor(0)),
             amount_remaining: Some(Minor(TOTAL)),
+            credited: Some(Minor(0)),
+            payment_intent: None,
             attempt_count: Some(0),
             number: None,
             customer: Some("cus_1".to_owned()),
             due_at: None,
             moments: Moments::default(),
         };
-        let mut life = Self { now: 0, snapshot, charges: Vec::new(), heard: Vec::new() };
+        let (charges, refunds) = (Vec::new(), Vec::new());
+        let mut life = Self { now: 0, snapshot, charges, refunds, failures: 0, heard: Vec::new() };
         life.tell(None, None);
         life
     }
@@ -113,19 +135,32 @@ impl Life {
                 self.snapshot.moments.uncollectible_at = Some(at(self.now));
                 self.tell(None, None);
             }
-            Step::Void if self.payable() && self.remaining() == TOTAL => {
+            Step::Void if self.payable() && self.snapshot.amount_paid == Some(Minor(0)) => {
                 self.snapshot.status = InvoiceStatus::Void;
                 self.snapshot.moments.voided_at = Some(at(self.now));
                 self.snapshot.amount_remaining = Some(Minor(0));
                 self.tell(None, None);
             }
             Step::Refund(amount) => self.refund(amount),
+            Step::RefundFails => self.refund_fails(),
+            Step::Credit(amount) if self.payable() => self.credit(amount.min(self.remaining())),
             Step::Announce => self.tell(None, Some("sent")),
             _ => {}
         }
     }
 
     fn attempt(&mut self, attempt: Attempt) {
+        if attempt == Attempt::Failed {
+            self.failures += 1;
+            let charge = format!("ch_failed_{}", self.failures);
+            let failure = FailureNews {
+                payment_intent: "pi_failed".to_owned(),
+                charge: Some(charge.clone()),
+                code: Some("insufficient_funds".to_owned()),
+                message: None,
+            };
+            self.hear(None, News::Failure { id: charge, failure });
+        }
         self.snapshot.attempt_count = self.snapshot.attempt_count.map(|count| count + 1);
         self.tell(Some(attempt), None);
         self.tell(Some(attempt), None);
@@ -136,7 +171,7 @@ impl Life {
             return;
         }
         let number = self.charges.len();
-        self.charges.push((amount, 0));
+        self.charges.push(Collected { amount, refunded: 0, outside });
         let payment = PaymentNews {
             amount: Minor(amount),
             paid_at: Some(at(self.now)),
@@ -148,6 +183,10 @@ impl Life {
         self.snapshot.amount_paid = self.snapshot.amount_paid.map(|paid| Minor(paid.0 + amount));
         self.snapshot.amount_remaining = Some(Minor(self.remaining() - amount));
         self.tell(None, None);
+        self.settle();
+    }
+
+    fn settle(&mut self) {
         if self.remaining() == 0 {
             self.snapshot.status = InvoiceStatus::Paid;
             self.snapshot.moments.paid_at = Some(at(self.now));
@@ -156,12 +195,57 @@ impl Life {
         }
     }
 
+    fn credit(&mut self, amount: i64) {
+        self.snapshot.credited = self.snapshot.credited.map(|credited| Minor(credited.0 + amount));
+        self.snapshot.amount_due = self.snapshot.amount_due.map(|due| Minor(due.0 - amount));
+        self.snapshot.amount_remaining = Some(Minor(self.remaining() - amount));
+        self.tell(None, Some("credit_note_created"));
+        self.settle();
+    }
+
     fn refund(&mut self, amount: i64) {
-        let Some(number) = self.charges.len().checked_sub(1) else { return };
-        let (paid, refunded) = &mut self.charges[number];
-        *refunded = (*refunded + amount).min(*paid);
-        let charge = ChargeNews { amount_refunded: Minor(*refunded), payment_intent: Some(format!("pi_{number}")) };
-        self.hear(None, News::Charge { id: format!("ch_{number}"), charge, receipt_url: None });
+        let Some(charge) = self.charges.len().checked_sub(1).filter(|last| !self.charges[*last].outside) else {
+            return;
+        };
+        let amount = amount.min(self.charges[charge].amount - self.charges[charge].refunded);
+        if amount == 0 {
+            return;
+        }
+        self.charges[charge].refunded += amount;
+        self.refunds.push(Returned { charge, amount, made: self.now, failed: false });
+        self.tell_refund(self.refunds.len() - 1, RefundState::Succeeded);
+    }
+
+    fn refund_fails(&mut self) {
+        let Some(number) = self.refunds.iter().rposition(|refund| !refund.failed) else { return };
+        let refund = &mut self.refunds[number];
+        refund.failed = true;
+        self.charges[refund.charge].refunded -= refund.amount;
+        self.tell_refund(number, RefundState::Failed);
+    }
+
+    /// Every other refund is told of by its charge alone.
+    fn tell_refund(&mut self, number: usize, state: RefundState) {
+        let Returned { charge, amount, made, .. } = self.refunds[number];
+        let intent = Some(format!("pi_{charge}"));
+        let news = ChargeNews { amount_refunded: Minor(self.charges[charge].refunded), payment_intent: intent.clone() };
+        self.hear(None, News::Charge { id: format!("ch_{charge}"), charge: news, receipt_url: None });
+        if number % 2 == 0 {
+            let refund = RefundNews {
+                state,
+                amount: Minor(amount),
+                made_at: Some(at(made)),
+                charge: Some(format!("ch_{charge}")),
+                payment_intent: intent,
+                failure: (state == RefundState::Failed).then(|| "lost_or_stolen_card".to_owned()),
+            };
+            self.hear(None, News::Refund { id: format!("re_{number}"), refund });
+        }
+    }
+
+    /// What went back in all.
+    fn refunded(&self) -> i64 {
+        self.charges.iter().map(|charge| charge.refunded).sum()
     }
 }
 
@@ -293,6 +377,9 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::GiveUp),
         Just(Step::Void),
         (1..=TOTAL).prop_map(Step::Refund),
+        (1..=TOTAL).prop_map(Step::Refund),
+        Just(Step::RefundFails),
+        (1..=TOTAL).prop_map(Step::Credit),
         Just(Step::Announce),
     ]
 }
@@ -323,6 +410,10 @@ proptest! {
         prop_assert_eq!(&any_order, &in_order);
         prop_assert_eq!(in_order.invoice.status, life.snapshot.status);
         prop_assert_eq!(in_order.invoice.amount_paid, life.snapshot.amount_paid.unwrap());
+        prop_assert_eq!(in_order.invoice.amount_due, life.snapshot.amount_due.unwrap());
+        prop_assert_eq!(in_order.invoice.amount_refunded, Minor(life.refunded()));
+        let explained = in_order.payments.iter().filter(|row| row.failure_code.as_deref() == Some("insufficient_funds"));
+        prop_assert_eq!(explained.count(), life.failures);
 
         // Everything once more, as a replay does.
         let (replayed, _) = again_after(any_order.clone(), history.clone(), shuffled.iter().copied());
