@@ -14,5 +14,6 @@ pub mod graphql;
 pub mod http;
 pub mod links;
 pub mod loaders;
+pub mod stats;
 pub mod store;
 pub mod stripe;

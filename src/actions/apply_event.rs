@@ -26,6 +26,20 @@ use crate::stripe::{
 /// How long Stripe may take to answer a question that an event leaves open.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Why an event is ignored whose mode is not that of its endpoint.
+pub const OTHER_MODE: &str = "it is of the other mode than its endpoint";
+
+const NO_TENANT: &str = "there is no such tenant";
+
+const OTHER_ACCOUNT: &str = "it is of another account";
+
+const NO_OWNER: &str = "nobody has its account";
+
+const NO_ACCOUNT: &str = "it names no account";
+
+/// Why an event is ignored that is nobody's here.
+pub const FOREIGN: [&str; 4] = [NO_TENANT, OTHER_ACCOUNT, NO_OWNER, NO_ACCOUNT];
+
 /// How often it is looked whether the payment of a charge came meanwhile, before the charge counts as foreign.
 const ATTEMPTS_OF_CHARGES: i32 = 3;
 
@@ -205,7 +219,7 @@ pub async fn fail_event(work: &Work<'_>, leased: &webhook_event::Model, why: &st
 /// Whose an event is, and of which account at Stripe.
 async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<String>), Ending>, StoreError> {
     if event.livemode.is_some_and(|livemode| livemode != work.endpoint.livemode) {
-        return Ok(Err(Ending::ignored("it is of the other mode than its endpoint", None)));
+        return Ok(Err(Ending::ignored(OTHER_MODE, None)));
     }
     let reader = work.store.reader(&std::sync::Arc::default());
     let account = event.account.as_ref().map(StripeAccountId::as_str);
@@ -213,23 +227,19 @@ async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<
         (Owner::Tenant(id), account) => {
             let tenant = Tenant::whole(id.clone());
             let Some(row) = store::tenant::find(&tenant, &reader).await? else {
-                return Ok(Err(Ending::ignored("there is no such tenant", None)));
+                return Ok(Err(Ending::ignored(NO_TENANT, None)));
             };
             let same =
                 account.is_none() || row.stripe_account_id.is_none() || row.stripe_account_id.as_deref() == account;
             let account = account.map(str::to_owned).or(row.stripe_account_id);
-            Ok(if same {
-                Ok((tenant, account))
-            } else {
-                Err(Ending::ignored("it is of another account", Some(&tenant)))
-            })
+            Ok(if same { Ok((tenant, account)) } else { Err(Ending::ignored(OTHER_ACCOUNT, Some(&tenant))) })
         }
         (Owner::Connect, Some(account)) => {
             let row = store::tenant::find_by_stripe_account(work.system, &reader, account).await?;
             let owner = row.map(|row| (Tenant::whole(row.id), Some(account.to_owned())));
-            Ok(owner.ok_or_else(|| Ending::ignored("nobody has its account", None)))
+            Ok(owner.ok_or_else(|| Ending::ignored(NO_OWNER, None)))
         }
-        (Owner::Connect, None) => Ok(Err(Ending::ignored("it names no account", None))),
+        (Owner::Connect, None) => Ok(Err(Ending::ignored(NO_ACCOUNT, None))),
     }
 }
 

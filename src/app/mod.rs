@@ -4,6 +4,7 @@ pub mod config;
 pub mod demo;
 pub mod jobs;
 pub mod log;
+pub mod metrics;
 pub mod verify;
 pub mod wiring;
 

@@ -17,6 +17,7 @@ use super::config::{Config, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::reconciler::Reconciler;
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
+use super::metrics::Metrics;
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
 use crate::actions::take_event::Endpoint;
@@ -26,8 +27,9 @@ use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::gate::Limits;
 use crate::graphql;
-use crate::http::{self, AppState, ExplorerMode, Inbox};
+use crate::http::{self, AppState, ExplorerMode, Inbox, RequestStats};
 use crate::links::{Accounts, Links, Refresher};
+use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
 use crate::store::tenant::System;
 use crate::store::webhook_event::Replay;
 use crate::store::{self, Dump, MigrationState, Store};
@@ -52,6 +54,8 @@ pub struct Ready {
     pub graphql: String,
     /// Where the explorer is; none when it is switched off.
     pub explorer: Option<String>,
+    /// Where metrics are; none when they are not shown.
+    pub metrics: Option<String>,
     /// The process.
     pub pid: u32,
     /// The database, without a password.
@@ -179,6 +183,7 @@ pub async fn serve(
     let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
+    let metrics_listener = metrics_listener(config).await?;
     if let Some(options) = &demo {
         if !address.ip().is_loopback() {
             tracing::warn!(%address, "The demo hands its tokens to everyone who can reach this address");
@@ -192,14 +197,20 @@ pub async fn serve(
         Some(options) => Some(load_demo(&store, &keys, &hosts, options).await?),
         None => None,
     };
-    let ready = ready(config, &format!("http://{address}"), demo.as_ref());
-    let (links, refresher) = links(config, &store)?;
+    let metrics_url = metrics_listener.as_ref().map(|(_, url)| url.clone());
+    let ready = Ready { metrics: metrics_url, ..ready(config, &format!("http://{address}"), demo.as_ref()) };
+    let (stripe, rounds) = (StripeStats::default(), ReconcilerStats::default());
+    let (links, refresher) = links(config, &store, &stripe)?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
     let inbox = inbox(config)?;
     let state = Arc::new(state(config, store.clone(), keys, (links, inbox), demo.as_ref()));
     let worker = start_worker(&state);
     let (stop_jobs, stopping) = watch::channel(false);
-    let reconciling = reconciler(config, &state).map(|reconciler| tokio::spawn(reconciler.run(stopping)));
+    let showing = metrics_listener.map(|(listener, _)| {
+        let metrics = Metrics::new(&state, stripe, &rounds);
+        tokio::spawn(metrics.serve(listener, stopping.clone()))
+    });
+    let reconciling = reconciler(config, &state, rounds).map(|reconciler| tokio::spawn(reconciler.run(stopping)));
     let signal = stop_signal().map_err(AppError::Serve)?;
     let draining = Arc::clone(&state);
     let worker_stop = worker.as_ref().map(Running::stopper);
@@ -222,12 +233,24 @@ pub async fn serve(
         // Its round ends with the statement it is at.
         let _ended = tokio::time::timeout(WORKER_TIMEOUT, reconciling).await;
     }
+    if let Some(showing) = showing {
+        let _ended = tokio::time::timeout(WORKER_TIMEOUT, showing).await;
+    }
     if let Some(refreshing) = refreshing {
         refreshing.abort();
     }
     close(store).await;
     tracing::info!("Stopped");
     Ok(())
+}
+
+/// The listener for metrics, where they are shown, and its address.
+async fn metrics_listener(config: &Config) -> Result<Option<(TcpListener, String)>, AppError> {
+    let Some(address) = config.metrics_listen else { return Ok(None) };
+    let listen = |source| AppError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(listen)?;
+    let address = listener.local_addr().map_err(listen)?;
+    Ok(Some((listener, format!("http://{address}/metrics"))))
 }
 
 /// Loads the demo, and tells a fake of Stripe about it. The file is there at once and whole.
@@ -306,6 +329,7 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
         url: url.to_owned(),
         graphql: format!("{url}{GRAPHQL_PATH}"),
         explorer: (config.explorer != ExplorerMode::Off).then(|| format!("{url}/")),
+        metrics: None,
         pid: std::process::id(),
         database: config.store.url.shown(),
         tokens: demo.map(|demo| demo.tokens.iter().map(token).collect()).unwrap_or_default(),
@@ -324,17 +348,17 @@ fn link_hosts(config: &Config) -> LinkHosts {
 }
 
 /// Links of the mirror, or live ones where there is a key to ask with.
-fn links(config: &Config, store: &Store) -> Result<(Links, Option<Refresher>), AppError> {
+fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, Option<Refresher>), AppError> {
     let (hosts, access) = (link_hosts(config), &config.stripe);
     if !access.is_given() {
         return Ok((Links::new(hosts), None));
     }
     let mut own = Vec::new();
     for (tenant, key) in &access.own {
-        let client = access.config(key, &hosts).map(StripeClient::new).transpose()?;
+        let client = access.config(key, &hosts, stats).map(StripeClient::new).transpose()?;
         own.extend(client.map(|client| (tenant.clone(), client)));
     }
-    let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts));
+    let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts, stats));
     let accounts = Arc::new(Accounts::new(own, platform));
     let (links, refresher) = Links::live(hosts, accounts, store.clone());
     Ok((links, Some(refresher)))
@@ -350,17 +374,19 @@ fn inbox(config: &Config) -> Result<Inbox, AppError> {
         endpoints: Arc::new(endpoints.collect::<Result<_, AppError>>()?),
         system: System::operator(),
         clock: Clock::system(),
+        stats: WebhookStats::default(),
         taken: Arc::default(),
     })
 }
 
 /// What asks Stripe about open invoices, where there is someone to ask.
-fn reconciler(config: &Config, state: &AppState) -> Option<Reconciler> {
+fn reconciler(config: &Config, state: &AppState, stats: ReconcilerStats) -> Option<Reconciler> {
     Some(Reconciler {
         store: state.store.clone(),
         system: System::operator(),
         accounts: state.links.accounts()?,
         billing_clock: state.billing_clock,
+        stats,
         intervals: config.stripe.reconcile,
     })
 }
@@ -397,6 +423,7 @@ fn state(
         explorer_config: demo
             .map_or_else(|| demo::plain_explorer_config(GRAPHQL_PATH), |demo| demo.explorer_config(GRAPHQL_PATH)),
         debug_for_everyone: demo.is_some(),
+        stats: RequestStats::default(),
         draining: AtomicBool::new(false),
     }
 }

@@ -62,6 +62,7 @@ fn for_people(ready: &Ready, demo: Option<&Demo>) -> String {
     if let Some(explorer) = &ready.explorer {
         places.insert(0, ("Explorer", explorer));
     }
+    places.extend(ready.metrics.as_deref().map(|metrics| ("Metrics", metrics)));
     text.push_str("\nThe billing gateway is ready. Ctrl+C stops it.\n\n");
     for (what, place) in places {
         // Writing to a string does not fail.

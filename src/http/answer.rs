@@ -15,6 +15,7 @@ use super::error::retry_after;
 use super::media::Media;
 use super::request_id::RequestId;
 use crate::graphql::INTERNAL;
+use crate::stats::Outcome;
 
 /// Errors of one answer; the rest are counted.
 const ERRORS_MAX: usize = 100;
@@ -50,6 +51,27 @@ struct Body<'a> {
     extensions: &'a BTreeMap<String, Value>,
 }
 
+/// What an answer of the executor came to; it lies in the response's extensions, for those who count.
+#[derive(Clone, Debug)]
+pub(super) struct Executed {
+    /// How the operation ended; absent when the executor refused the document.
+    pub(super) outcome: Option<Outcome>,
+    /// The code of each error that is shown.
+    pub(super) codes: Vec<String>,
+}
+
+impl Executed {
+    fn of(executed: bool, data: &Value, errors: &[ServerError]) -> Self {
+        let outcome = match data {
+            _ if errors.is_empty() => Outcome::Ok,
+            Value::Null => Outcome::Failed,
+            _ => Outcome::Partial,
+        };
+        let codes = errors.iter().filter_map(code_of).map(str::to_owned).collect();
+        Self { outcome: executed.then_some(outcome), codes }
+    }
+}
+
 /// The answer of the executor.
 pub(super) fn of_response(mut response: async_graphql::Response, media: Media, id: &RequestId) -> Response {
     let executed = was_executed(&response);
@@ -57,7 +79,10 @@ pub(super) fn of_response(mut response: async_graphql::Response, media: Media, i
     let status =
         if executed { outage(&response.data, &errors).unwrap_or(StatusCode::OK) } else { refused_document(media) };
     let data = executed.then_some(&response.data);
-    write(status, media, &Body { errors: &errors, data, extensions: &response.extensions })
+    let told = Executed::of(executed, &response.data, &errors);
+    let mut response = write(status, media, &Body { errors: &errors, data, extensions: &response.extensions });
+    response.extensions_mut().insert(told);
+    response
 }
 
 /// The answer of a request that was not executed, for one reason.

@@ -19,6 +19,7 @@ use super::variables::VariableError;
 use crate::actions::take_event::TakeError;
 use crate::gate::GateError;
 use crate::graphql::INTERNAL;
+use crate::stats::GraphqlStats;
 use crate::stripe::webhook::WebhookError;
 
 /// When to try again after an answer that there is nothing to answer with, in seconds.
@@ -112,6 +113,25 @@ impl Refusal {
             Self::Operation(_) => "OPERATION_NOT_RESOLVED",
             Self::Internal => "INTERNAL",
         }
+    }
+
+    /// Counts it, by where the request was refused.
+    pub(super) fn count(&self, stats: &GraphqlStats) {
+        let stage = match self {
+            Self::Unauthenticated => "credential",
+            Self::NotAcceptable
+            | Self::Method
+            | Self::NotAQuery
+            | Self::BodyType
+            | Self::BodyTooLarge
+            | Self::BodyBroken(_)
+            | Self::Params(_) => "request",
+            Self::Gate(_) => "gate",
+            Self::Syntax(_) | Self::Invalid(_) | Self::Operation(_) | Self::Variable(_) => "document",
+            Self::BodyTooSlow | Self::Timeout => "time",
+            Self::Internal => "defect",
+        };
+        stats.refused(stage, self.code());
     }
 
     fn status(&self, media: Media) -> StatusCode {
@@ -211,6 +231,19 @@ impl From<TakeError> for NotTaken {
 }
 
 impl NotTaken {
+    /// The word for it where webhooks are counted.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::NoEndpoint => "no_endpoint",
+            Self::Signature => "bad_signature",
+            Self::NoEvent => "bad_event",
+            Self::TooLarge => "too_large",
+            Self::TooSlow => "too_slow",
+            Self::Broken => "broken",
+            Self::NotStored => "not_stored",
+        }
+    }
+
     /// The answer.
     pub(super) fn answer(&self, id: &RequestId) -> Response {
         let (status, detail) = match self {

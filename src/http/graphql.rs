@@ -25,6 +25,7 @@ use crate::domain::viewer::{Scope, Viewer};
 use crate::gate;
 use crate::graphql::RequestContext;
 use crate::loaders::batch::unconstrained;
+use crate::stats::GraphqlStats;
 use crate::store::StatementStats;
 
 /// How long a request may take, from its headers to its answer.
@@ -42,7 +43,10 @@ pub(super) async fn handle(
     let (head, body) = request.into_parts();
     match run(&state, &head, body, &id).await {
         Ok(response) => response,
-        Err(refusal) => refusal.answer(media::accepted_or_json(&head.headers), &id),
+        Err(refusal) => {
+            refusal.count(&state.stats.graphql);
+            refusal.answer(media::accepted_or_json(&head.headers), &id)
+        }
     }
 }
 
@@ -59,9 +63,40 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     }
     variables::check(&operation.variable_definitions, &params.variables)?;
     let debug = may_debug(state, &viewer, &head.headers);
+    let (kind, begun) = (word(operation.ty), Instant::now());
     let executed = execute(state, viewer, document, params, debug);
     let response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
-    Ok(answer::of_response(response, media, id))
+    let mut response = answer::of_response(response, media, id);
+    if let Some(executed) = response.extensions_mut().remove() {
+        count(&state.stats.graphql, kind, begun.elapsed(), &executed);
+    }
+    Ok(response)
+}
+
+fn count(stats: &GraphqlStats, kind: &'static str, time: Duration, executed: &answer::Executed) {
+    match executed.outcome {
+        Some(outcome) => {
+            stats.executed(kind, outcome, time);
+            executed.codes.iter().for_each(|code| stats.failed(code));
+        }
+        // The executor refuses for one of these reasons, however many errors it finds.
+        None => stats.refused("document", refusal_code(executed)),
+    }
+}
+
+/// The word of the vocabulary of codes; the first error says what all of them are about.
+fn refusal_code(executed: &answer::Executed) -> &'static str {
+    let codes = ["BAD_USER_INPUT", "QUERY_TOO_DEEP", "QUERY_TOO_COMPLEX", "INTERNAL"];
+    let first = executed.codes.first().map(String::as_str);
+    codes.into_iter().find(|code| first == Some(code)).unwrap_or("GRAPHQL_VALIDATION_FAILED")
+}
+
+const fn word(operation: OperationType) -> &'static str {
+    match operation {
+        OperationType::Query => "query",
+        OperationType::Mutation => "mutation",
+        OperationType::Subscription => "subscription",
+    }
 }
 
 fn authenticated(state: &AppState, headers: &HeaderMap) -> Result<Viewer, Refusal> {
@@ -136,6 +171,7 @@ pub(super) async fn execute(
     request.operation_name = params.operation_name;
     request.set_parsed_query(document);
     let response = unconstrained(state.schema.execute(request)).await;
+    state.stats.graphql.took(counter.statements());
     if !debug {
         return response;
     }

@@ -16,6 +16,15 @@ use serde::Serialize;
 use super::AppState;
 use crate::store::{MigrationState, Store};
 
+/// Whether the process runs.
+pub(super) const LIVE: &str = "/livez";
+
+/// Whether requests can be answered.
+pub(super) const READY: &str = "/readyz";
+
+/// What runs.
+pub(super) const VERSION: &str = "/version";
+
 /// How long the database has to answer.
 const TIMEOUT: Duration = Duration::from_secs(1);
 

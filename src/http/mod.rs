@@ -12,6 +12,7 @@ mod graphql;
 mod headers;
 mod health;
 mod media;
+mod metrics;
 mod params;
 mod pay_url;
 mod request_id;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::{any, get, post};
 
 use crate::auth::JwtKeys;
@@ -32,9 +33,11 @@ use crate::domain::clock::Clock;
 use crate::gate::Limits;
 use crate::graphql::Schema;
 use crate::links::Links;
+use crate::stats::{GraphqlStats, HttpStats};
 use crate::store::Store;
 
 pub use explorer::ExplorerMode;
+pub use metrics::metrics_router;
 pub use serve::serve;
 pub use webhooks::Inbox;
 
@@ -63,8 +66,19 @@ pub struct AppState {
     pub explorer_config: serde_json::Value,
     /// Whether the header `x-debug: 1` works for every caller, not only with `invoices.internal:read`.
     pub debug_for_everyone: bool,
+    /// What requests are counted in.
+    pub stats: RequestStats,
     /// Set when the process was asked to stop; `/readyz` then says no.
     pub draining: AtomicBool,
+}
+
+/// What requests are counted in.
+#[derive(Clone, Debug, Default)]
+pub struct RequestStats {
+    /// Requests of every sort.
+    pub http: HttpStats,
+    /// Operations of GraphQL.
+    pub graphql: GraphqlStats,
 }
 
 /// All routes.
@@ -73,13 +87,13 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route(GRAPHQL_PATH, any(graphql::handle))
         .route(pay_url::PATH, get(pay_url::handle))
         .route(webhooks::PATH, post(webhooks::handle))
-        .route("/livez", get(health::live))
-        .route("/readyz", get(health::ready))
-        .route("/version", get(health::version))
+        .route(health::LIVE, get(health::live))
+        .route(health::READY, get(health::ready))
+        .route(health::VERSION, get(health::version))
         .merge(explorer::routes(state.explorer))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(from_fn(request_id::follow))
+        .layer(from_fn_with_state(Some(state.stats.http.clone()), request_id::follow))
         .layer(from_fn(headers::secure))
         .with_state(state)
 }

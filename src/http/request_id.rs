@@ -7,15 +7,16 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Instant;
 
-use axum::extract::Request;
-use axum::http::{HeaderMap, HeaderName, HeaderValue};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures::FutureExt;
 use tracing::Instrument;
 use ulid::Ulid;
 
-use super::{error, media};
+use super::{GRAPHQL_PATH, error, health, media, metrics, pay_url, webhooks};
+use crate::stats::HttpStats;
 
 /// The header the id travels in, both ways.
 const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -54,16 +55,33 @@ fn is_plain(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
 }
 
-/// Runs a request under its id.
-pub(super) async fn follow(mut request: Request, next: Next) -> Response {
+/// Routes that are counted by themselves; all other pages are the explorer's.
+const ROUTES: [&str; 7] =
+    [GRAPHQL_PATH, pay_url::PATH, webhooks::PATH, health::LIVE, health::READY, health::VERSION, metrics::PATH];
+
+/// The route of a request as it is counted: a path that nobody serves is the client's own word.
+fn route(request: &Request) -> &'static str {
+    let Some(path) = request.extensions().get::<MatchedPath>() else { return "none" };
+    ROUTES.into_iter().find(|route| *route == path.as_str()).unwrap_or("explorer")
+}
+
+/// The method of a request as it is counted. A client may make up others.
+fn method(method: &Method) -> &'static str {
+    let known = [("GET", Method::GET), ("POST", Method::POST), ("HEAD", Method::HEAD), ("OPTIONS", Method::OPTIONS)];
+    known.into_iter().find(|(_, known)| known == method).map_or("other", |(word, _)| word)
+}
+
+/// Runs a request under its id. Where it is not counted, it is not worth a line either.
+pub(super) async fn follow(State(stats): State<Option<HttpStats>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let span = tracing::info_span!("request", request.id = id.as_str());
-    answered(request, next, &id).instrument(span).await
+    answered(request, next, &id, stats).instrument(span).await
 }
 
-async fn answered(request: Request, next: Next, id: &RequestId) -> Response {
+async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<HttpStats>) -> Response {
     let started = Instant::now();
+    let counted = stats.as_ref().map(|stats| stats.begin(route(&request), method(request.method())));
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let media = media::accepted_or_json(request.headers());
     // What a handler shares between requests is safe to use after a panic: pools, counters, an immutable schema.
@@ -71,6 +89,9 @@ async fn answered(request: Request, next: Next, id: &RequestId) -> Response {
         Ok(response) => response,
         Err(_panic) => {
             tracing::error!("the request panicked");
+            if let Some(stats) = &stats {
+                stats.panicked();
+            }
             error::panicked(&path, media, id)
         }
     };
@@ -78,7 +99,12 @@ async fn answered(request: Request, next: Next, id: &RequestId) -> Response {
         response.headers_mut().insert(HEADER, value);
     }
     let (status, duration_ms) = (response.status().as_u16(), started.elapsed().as_millis());
-    tracing::info!(%method, path, status, duration_ms, "request answered");
+    if let Some(counted) = counted {
+        counted.answered(status);
+        tracing::info!(%method, path, status, duration_ms, "request answered");
+    } else {
+        tracing::debug!(%method, path, status, duration_ms, "request answered");
+    }
     response
 }
 

@@ -22,6 +22,7 @@ use super::request_id::RequestId;
 use super::{AppState, body};
 use crate::actions::take_event::{Endpoint, Taken, take_event};
 use crate::domain::clock::Clock;
+use crate::stats::WebhookStats;
 use crate::store::tenant::System;
 use crate::stripe::webhook::BODY_BYTES_MAX;
 
@@ -43,6 +44,8 @@ pub struct Inbox {
     pub system: System,
     /// The clock that signatures and leases go by: the real one.
     pub clock: Clock,
+    /// What webhooks are counted in.
+    pub stats: WebhookStats,
     /// Told of each event that is taken.
     pub taken: Arc<Notify>,
 }
@@ -61,7 +64,13 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    match take(&state, &name, &head.headers, body).await {
+    let taken = take(&state, &name, &head.headers, body).await;
+    state.inbox.stats.came(match &taken {
+        Ok(Taken::New) => "new",
+        Ok(Taken::Duplicate) => "duplicate",
+        Err(refusal) => refusal.word(),
+    });
+    match taken {
         Ok(Taken::New) => Json(json!({ "received": true })).into_response(),
         Ok(Taken::Duplicate) => Json(json!({ "received": true, "duplicate": true })).into_response(),
         Err(refusal) => refusal.answer(&id),

@@ -40,6 +40,14 @@ impl Accounts {
         self.account(tenant, account).map(|account| account.client)
     }
 
+    /// How many accounts are asked, and how many of them are left alone for now, because too many calls failed.
+    pub fn breakers(&self) -> (usize, usize) {
+        let connected = self.connected.lock().unwrap_or_else(PoisonError::into_inner);
+        let accounts = self.own.values().chain(connected.values());
+        let (open, closed): (Vec<_>, Vec<_>) = accounts.partition(|account| account.client.is_open());
+        (closed.len(), open.len())
+    }
+
     /// The account that knows a mirror.
     pub(super) fn knowing(&self, tenant: &TenantId, mirror: &upstream_invoice::Model) -> Option<Account> {
         self.account(tenant, mirror.stripe_account_id.as_deref())

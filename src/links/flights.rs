@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache;
 
 use super::accounts::Account;
 use super::error::LinkError;
+use crate::stats::LinkStats;
 use crate::stripe::{Deadline, Invoice, Page, Receipts, StripeCustomerId, StripeError, StripeInvoiceId};
 
 /// How long an answer serves those who ask the same.
@@ -66,14 +67,15 @@ type PageKey = (Arc<str>, StripeCustomerId, Option<StripeInvoiceId>);
 /// Calls under way, and what the last ones brought.
 #[derive(Debug)]
 pub(super) struct Flights {
+    pub(super) stats: LinkStats,
     invoices: Cache<Key, Arc<Invoice>>,
     pages: Cache<PageKey, Arc<Page<Invoice>>>,
     receipts: Cache<Key, Arc<Receipts>>,
 }
 
-impl Default for Flights {
-    fn default() -> Self {
-        Self { invoices: cache(), pages: cache(), receipts: cache() }
+impl Flights {
+    pub(super) fn new(stats: LinkStats) -> Self {
+        Self { stats, invoices: cache(), pages: cache(), receipts: cache() }
     }
 }
 
@@ -85,18 +87,36 @@ where
     Cache::builder().max_capacity(ANSWERS_MAX).time_to_live(TOGETHER).build()
 }
 
-/// Waits for a call of one's own or of another request, until the deadline.
-async fn shared<V>(
-    flight: impl Future<Output = Result<V, Arc<StripeError>>>,
-    deadline: Deadline,
-) -> Result<V, LinkError> {
-    match tokio::time::timeout_at(deadline.instant(), flight).await {
-        Ok(landed) => landed.map_err(|error| LinkError::from(error.as_ref())),
-        Err(_elapsed) => Err(LinkError::Timeout),
-    }
-}
-
 impl Flights {
+    /// Gives what is kept under a key, or waits for `call`, or for the same call of another request, until the
+    /// deadline.
+    async fn shared<K, V>(
+        &self,
+        (kept, key): (&Cache<K, V>, K),
+        call: impl Future<Output = Result<V, StripeError>>,
+        deadline: Deadline,
+        stats: &UpstreamStats,
+    ) -> Result<V, LinkError>
+    where
+        K: std::hash::Hash + Eq + Send + Sync + 'static,
+        V: Clone + Send + Sync + 'static,
+    {
+        let called = AtomicBool::new(false);
+        let counted = async {
+            called.store(true, Ordering::Relaxed);
+            stats.add_call();
+            call.await
+        };
+        let landed = tokio::time::timeout_at(deadline.instant(), kept.try_get_with(key, counted)).await;
+        if !called.load(Ordering::Relaxed) {
+            self.stats.coalesced();
+        }
+        match landed {
+            Ok(landed) => landed.map_err(|error| LinkError::from(error.as_ref())),
+            Err(_elapsed) => Err(LinkError::Timeout),
+        }
+    }
+
     pub(super) async fn invoice(
         &self,
         account: &Account,
@@ -104,11 +124,8 @@ impl Flights {
         deadline: Deadline,
         stats: &UpstreamStats,
     ) -> Result<Arc<Invoice>, LinkError> {
-        let call = async {
-            stats.add_call();
-            account.client.invoice(id, deadline).await.map(Arc::new)
-        };
-        shared(self.invoices.try_get_with((Arc::clone(&account.name), id.clone()), call), deadline).await
+        let call = async { account.client.invoice(id, deadline).await.map(Arc::new) };
+        self.shared((&self.invoices, (Arc::clone(&account.name), id.clone())), call, deadline, stats).await
     }
 
     pub(super) async fn receipts(
@@ -118,11 +135,8 @@ impl Flights {
         deadline: Deadline,
         stats: &UpstreamStats,
     ) -> Result<Arc<Receipts>, LinkError> {
-        let call = async {
-            stats.add_call();
-            account.client.receipts(id, deadline).await.map(Arc::new)
-        };
-        shared(self.receipts.try_get_with((Arc::clone(&account.name), id.clone()), call), deadline).await
+        let call = async { account.client.receipts(id, deadline).await.map(Arc::new) };
+        self.shared((&self.receipts, (Arc::clone(&account.name), id.clone())), call, deadline, stats).await
     }
 
     /// Several invoices of one customer, as far as its newest ones have them.
@@ -138,11 +152,9 @@ impl Flights {
         let mut after: Option<StripeInvoiceId> = None;
         for _page in 0..PAGES_MAX {
             let key = (Arc::clone(&account.name), customer.clone(), after.clone());
-            let call = async {
-                stats.add_call();
-                account.client.invoices_of_customer(customer, after.as_ref(), deadline).await.map(Arc::new)
-            };
-            let page = shared(self.pages.try_get_with(key, call), deadline).await?;
+            let call =
+                async { account.client.invoices_of_customer(customer, after.as_ref(), deadline).await.map(Arc::new) };
+            let page = self.shared((&self.pages, key), call, deadline, stats).await?;
             for invoice in page.items.iter().filter(|invoice| wanted.contains(&invoice.id)) {
                 found.insert(invoice.id.clone(), Arc::new(invoice.clone()));
             }

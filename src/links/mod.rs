@@ -32,6 +32,7 @@ use self::remember::{Refresh, refresher};
 pub use self::resolve::{Ask, LinkKey, Seen, State};
 use crate::domain::invoice::amount_remaining;
 use crate::domain::link::LinkHosts;
+use crate::stats::LinkStats;
 use crate::store::Store;
 
 /// How long a request may wait for Stripe in all.
@@ -42,6 +43,7 @@ const UPSTREAM_TIME: Duration = Duration::from_millis(1_500);
 pub struct Links {
     hosts: LinkHosts,
     stripe: Option<Arc<Stripe>>,
+    stats: LinkStats,
 }
 
 /// What is needed to ask Stripe.
@@ -56,21 +58,30 @@ struct Stripe {
 
 impl Links {
     /// Links of the mirror only, which lead to `hosts`.
-    pub const fn new(hosts: LinkHosts) -> Self {
-        Self { hosts, stripe: None }
+    pub fn new(hosts: LinkHosts) -> Self {
+        Self { hosts, stripe: None, stats: LinkStats::default() }
     }
 
     /// Links of these accounts, mirrored in the store. The refresher fetches behind answers, as long as it runs.
     pub fn live(hosts: LinkHosts, accounts: Arc<Accounts>, store: Store) -> (Self, Refresher) {
         let (behind, refreshes) = refresher();
-        let stripe = Stripe { accounts, store, flights: Flights::default(), behind, time: UPSTREAM_TIME };
-        let links = Self { hosts, stripe: Some(Arc::new(stripe)) };
-        (links.clone(), Refresher::new(links, refreshes))
+        let stats = LinkStats::default();
+        let flights = Flights::new(stats.clone());
+        let stripe = Stripe { accounts, store, flights, behind, time: UPSTREAM_TIME };
+        let links = Self { hosts, stripe: Some(Arc::new(stripe)), stats };
+        // What is refreshed behind answers was not asked for, and is not counted as if it were.
+        let behind = Self { stats: LinkStats::default(), ..links.clone() };
+        (links, Refresher::new(behind, refreshes))
     }
 
     /// The accounts that are asked.
     pub fn accounts(&self) -> Option<Arc<Accounts>> {
         self.stripe.as_ref().map(|stripe| Arc::clone(&stripe.accounts))
+    }
+
+    /// What is counted of them.
+    pub const fn stats(&self) -> &LinkStats {
+        &self.stats
     }
 
     /// Whether there is anyone to ask.

@@ -15,6 +15,7 @@ use super::freshness::{Course, Freshness, LINKS_KEPT, RECEIPT_KEPT, Wanted, age,
 use super::remember::{Fetched, Refresh};
 use super::{Links, Stripe, payable, receipted};
 use crate::domain::viewer::Tenant;
+use crate::stats::LinkResult;
 use crate::stripe::{BadLink, InvoiceStatus as UpstreamStatus};
 use crate::stripe::{Deadline, Invoice, Link, Receipt, Receipts, StripeCustomerId, StripeInvoiceId};
 
@@ -162,7 +163,9 @@ impl Links {
         if let Some(stripe) = &self.stripe {
             for refresh in refreshes {
                 // A full queue means that there is more to do than can be done; the mirror stays as it is.
-                let _full = stripe.behind.try_send(refresh);
+                if stripe.behind.try_send(refresh).is_err() {
+                    stripe.flights.stats.dropped();
+                }
             }
         }
         answers
@@ -233,18 +236,31 @@ impl Links {
         };
         let Some(course) = subject.course(ask, now) else {
             let missing = matches!(ask, Ask::Pay);
+            self.stats.asked(if missing { LinkResult::Failed } else { LinkResult::Hit });
             return if missing { Err(LinkError::NotConfigured) } else { Ok(self.allowed(stored)) };
         };
-        let Course::Fetch { or_keep, .. } = course else {
-            return Ok(self.allowed(stored));
+        let or_keep = match course {
+            Course::Fetch { or_keep, .. } => or_keep,
+            kept => {
+                let behind = matches!(kept, Course::KeepAndRefresh);
+                self.stats.asked(if behind { LinkResult::Refreshing } else { LinkResult::Hit });
+                return Ok(self.allowed(stored));
+            }
         };
         match live(ask, fetched) {
-            Ok(link) => Ok(link),
+            Ok(link) => {
+                self.stats.asked(LinkResult::Miss);
+                Ok(link)
+            }
             Err(_unanswered) if or_keep => {
+                self.stats.asked(LinkResult::Stale);
                 stats.add_stale();
                 Ok(self.allowed(stored))
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                self.stats.asked(LinkResult::Failed);
+                Err(error)
+            }
         }
     }
 }

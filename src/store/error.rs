@@ -51,6 +51,32 @@ impl StoreError {
     }
 }
 
+impl StoreError {
+    /// The word for it where failures are counted.
+    pub(super) const fn class(&self) -> &'static str {
+        match self {
+            Self::Unavailable(_) => "unavailable",
+            Self::Timeout(_) => "timeout",
+            Self::Conflict(_) => "conflict",
+            Self::Refused { .. } => "refused",
+            Self::Corrupt(_) => "corrupt",
+            Self::Defect(_) | Self::Keys(_) => "defect",
+        }
+    }
+
+    /// The same for what the driver says.
+    pub(super) fn class_of(error: &DbErr) -> &'static str {
+        match class_of(error) {
+            Class::Unavailable => "unavailable",
+            Class::Timeout => "timeout",
+            Class::Conflict => "conflict",
+            Class::Refused(_) => "refused",
+            Class::Corrupt => "corrupt",
+            Class::Defect => "defect",
+        }
+    }
+}
+
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
         match class_of(&error) {

@@ -45,12 +45,15 @@ pub use page::{Direction, Keyset, Page, SortValue};
 use session::Patience;
 pub use session::{Reader, Session, StatementStats, Tx};
 
+use crate::stats::{Pool, PoolStats, StoreStats};
+
 /// The database: a pool that reads and one that writes.
 #[derive(Clone, Debug)]
 pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
     patience: Patience,
+    stats: Arc<StoreStats>,
 }
 
 impl Store {
@@ -70,12 +73,13 @@ impl Store {
                 // One more than the pool can hold of lost ones.
                 attempts: settings.connections.saturating_add(1),
             },
+            stats: Arc::default(),
         })
     }
 
     /// A reader whose statements count towards `stats`.
     pub fn reader(&self, stats: &Arc<StatementStats>) -> Reader {
-        Reader::reading(self.read.clone(), Arc::clone(stats), self.patience)
+        Reader::reading(self.read.clone(), Arc::clone(stats), self.patience, Arc::clone(&self.stats))
     }
 
     /// Begins a transaction that writes.
@@ -83,8 +87,21 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is free in time.
     pub async fn begin(&self) -> Result<Tx, StoreError> {
-        let tx = self.write.begin_with_options(engine::writing()).await?;
-        Ok(Tx::writing(tx))
+        let begun = {
+            let _waiting = self.stats.beginning();
+            self.write.begin_with_options(engine::writing()).await
+        };
+        let begun = begun.map_err(StoreError::from).inspect_err(|error| self.stats.failed(Pool::Write, error.class()));
+        Ok(Tx::writing(begun?))
+    }
+
+    /// What is counted of the store, with its pools as they are now.
+    pub fn stats(&self) -> &StoreStats {
+        self.stats.see([(Pool::Read, &self.read), (Pool::Write, &self.write)].map(|(pool, connection)| {
+            let (all, idle) = engine::connections(connection);
+            PoolStats { pool, busy: all.saturating_sub(idle), idle }
+        }));
+        &self.stats
     }
 
     /// Whether the database answers and has every step of the schema that this program needs.

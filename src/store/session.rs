@@ -13,7 +13,9 @@ use sea_orm::{
     Statement,
 };
 
+use super::StoreError;
 use super::error::is_lost_connection;
+use crate::stats::{Pool, StoreStats};
 
 /// How many statements went to the database.
 #[derive(Debug, Default)]
@@ -37,7 +39,14 @@ impl StatementStats {
 pub struct Session<C> {
     inner: C,
     stats: Arc<StatementStats>,
-    patience: Option<Patience>,
+    reading: Option<Reading>,
+}
+
+/// What a reader has of its own.
+#[derive(Clone, Debug)]
+struct Reading {
+    patience: Patience,
+    all: Arc<StoreStats>,
 }
 
 /// How long a reader waits, and how often it tries.
@@ -57,8 +66,13 @@ pub type Tx = Session<DatabaseTransaction>;
 
 impl Reader {
     /// A reader with bounds of its own: a server that is frozen cannot keep its own time limit.
-    pub(super) const fn reading(inner: DatabaseConnection, stats: Arc<StatementStats>, patience: Patience) -> Self {
-        Self { inner, stats, patience: Some(patience) }
+    pub(super) const fn reading(
+        inner: DatabaseConnection,
+        stats: Arc<StatementStats>,
+        patience: Patience,
+        all: Arc<StoreStats>,
+    ) -> Self {
+        Self { inner, stats, reading: Some(Reading { patience, all }) }
     }
 }
 
@@ -69,9 +83,10 @@ impl<C> Session<C> {
         F: Future<Output = Result<T, DbErr>> + Send,
     {
         self.stats.count();
-        let Some(patience) = self.patience else {
+        let Some(Reading { patience, all }) = &self.reading else {
             return call().await;
         };
+        let waiting = all.reading();
         let patiently = async {
             let mut answered = call().await;
             for _ in 1..patience.attempts {
@@ -86,13 +101,15 @@ impl<C> Session<C> {
             answered
         };
         let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
-        tokio::time::timeout(patience.time, patiently).await.unwrap_or_else(unanswered)
+        let answered = tokio::time::timeout(patience.time, patiently).await.unwrap_or_else(unanswered);
+        drop(waiting);
+        answered.inspect_err(|error| all.failed(Pool::Read, StoreError::class_of(error)))
     }
 }
 
 impl Tx {
     pub(super) fn writing(inner: DatabaseTransaction) -> Self {
-        Self { inner, stats: Arc::default(), patience: None }
+        Self { inner, stats: Arc::default(), reading: None }
     }
 
     /// Makes everything written through this transaction last.

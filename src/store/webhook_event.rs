@@ -196,6 +196,25 @@ pub async fn list(
     Ok(rows.order_by_desc(Column::ReceivedAt).order_by_asc(Column::EventId).limit(limit).all(db).await?)
 }
 
+/// How many events there are of each status that is not the end, and when the oldest of them came.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn unfinished(
+    _system: &System,
+    db: &impl ConnectionTrait,
+) -> Result<Vec<(WebhookStatus, i64, Instant)>, StoreError> {
+    let waiting = [WebhookStatus::Received, WebhookStatus::Parked, WebhookStatus::Failed];
+    let statuses = webhook_event::Entity::find()
+        .select_only()
+        .column(Column::Status)
+        .column_as(Column::EventId.count(), "events")
+        .column_as(Column::ReceivedAt.min(), "oldest")
+        .filter(Column::Status.is_in(waiting))
+        .group_by(Column::Status);
+    Ok(statuses.into_tuple().all(db).await?)
+}
+
 /// Makes events due now, with all their attempts before them. Gives how many. Those that are being worked on stay.
 ///
 /// # Errors

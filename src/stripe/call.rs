@@ -20,6 +20,7 @@ use super::config::{StripeConfig, StripeConfigError, StripeLimits};
 use super::deadline::Deadline;
 use super::error::{Endpoint, StripeError, StripeErrorKind as Kind};
 use super::limits::TokenBucket;
+use crate::stats::{Refused, StripeStats};
 
 /// The largest answer that is read, in bytes.
 const BODY_BYTES_MAX: usize = 1024 * 1024;
@@ -55,6 +56,7 @@ pub(super) struct Caller {
     permits: Semaphore,
     breaker: Breaker,
     buckets: Buckets,
+    stats: StripeStats,
 }
 
 impl std::fmt::Debug for Caller {
@@ -82,6 +84,7 @@ impl Caller {
             .connect_timeout(config.limits.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(config.limits.in_flight);
+        Endpoint::ALL.into_iter().for_each(|endpoint| config.stats.may_call(endpoint.name()));
         // Certificates of the system are read only where they are needed.
         let http = if config.base.is_https() { http } else { http.tls_certs_only(std::iter::empty()) };
         Ok(Self {
@@ -90,6 +93,7 @@ impl Caller {
             breaker: Breaker::new(),
             buckets: Buckets::new(&config.limits),
             limits: config.limits.clone(),
+            stats: config.stats.clone(),
         })
     }
 
@@ -135,7 +139,7 @@ impl Caller {
         };
         pass.settle(outcome, Instant::now());
         let result = result.map_err(|failed| Failed { error: failed.error.at(endpoint), ..failed });
-        note(endpoint, begun, &result);
+        self.note(endpoint, begun.elapsed(), &result);
         result
     }
 
@@ -145,22 +149,35 @@ impl Caller {
         endpoint: Endpoint,
         deadline: Deadline,
     ) -> Result<(SemaphorePermit<'_>, Pass<'_>), StripeError> {
-        let open =
-            |open: Open| StripeError::new(Kind::Unavailable { retry_after: Some(open.retry_after) }).at(endpoint);
+        let open = |open: Open| {
+            self.stats.refused(endpoint.name(), Refused::Breaker);
+            StripeError::new(Kind::Unavailable { retry_after: Some(open.retry_after) }).at(endpoint)
+        };
+        let begun = Instant::now();
         self.breaker.check(Instant::now()).map_err(open)?;
         // The semaphore is never closed, so an error here means the same as no turn.
         let Ok(Ok(permit)) = timeout_at(deadline.instant(), self.permits.acquire()).await else {
+            self.stats.refused(endpoint.name(), Refused::Bulkhead);
             return Err(StripeError::new(Kind::Timeout).at(endpoint));
         };
         if deadline.remaining().is_zero() {
+            self.stats.refused(endpoint.name(), Refused::Bulkhead);
             return Err(StripeError::new(Kind::Timeout).at(endpoint));
         }
         self.buckets.of(endpoint).take(deadline).await.map_err(|exhausted| {
+            self.stats.refused(endpoint.name(), Refused::Rate);
             StripeError::new(Kind::RateLimited { retry_after: exhausted.retry_after }).at(endpoint)
         })?;
         // It may have opened while this call waited.
         let pass = self.breaker.admit(Instant::now()).map_err(open)?;
+        self.stats.waited(endpoint.name(), begun.elapsed());
         Ok((permit, pass))
+    }
+
+    fn note(&self, endpoint: Endpoint, time: Duration, result: &Result<Answer, Failed>) {
+        let outcome = result.as_ref().map_or_else(|failed| failed.error.kind().word(), |_answer| "ok");
+        self.stats.called(endpoint.name(), outcome, time);
+        note(endpoint, time, result);
     }
 
     async fn exchange(&self, endpoint: Endpoint, url: Url) -> Result<Answer, reqwest::Error> {
@@ -332,8 +349,8 @@ impl Failed {
     }
 }
 
-fn note(endpoint: Endpoint, begun: Instant, result: &Result<Answer, Failed>) {
-    let duration_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+fn note(endpoint: Endpoint, time: Duration, result: &Result<Answer, Failed>) {
+    let duration_ms = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
     let endpoint = endpoint.name();
     match result {
         Ok(answer) => {

@@ -10,6 +10,7 @@ use url::{Host, Url};
 use super::error::Endpoint;
 use super::id::StripeAccountId;
 use crate::domain::link::LinkHosts;
+use crate::stats::StripeStats;
 
 /// Where Stripe's API is.
 const API: &str = "https://api.stripe.com/";
@@ -188,6 +189,8 @@ pub struct StripeConfig {
     pub hosts: LinkHosts,
     /// Rates and times.
     pub limits: StripeLimits,
+    /// What calls are counted in.
+    pub stats: StripeStats,
 }
 
 #[cfg(test)]

@@ -84,6 +84,22 @@ pub enum StripeErrorKind {
     BadId(#[from] BadId),
 }
 
+impl StripeErrorKind {
+    /// The word for it where failures are counted.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Timeout => "timeout",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::Unavailable { .. } => "unavailable",
+            Self::Auth => "auth",
+            Self::BadResponse(_) | Self::BadId(_) => "bad_response",
+            Self::BadUrl => "bad_url",
+            Self::NotFound => "not_found",
+            Self::NotConfigured => "not_configured",
+        }
+    }
+}
+
 /// A call that failed. Cheap to clone: many may have waited for the same one.
 #[derive(Clone)]
 pub struct StripeError {

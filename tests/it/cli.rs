@@ -144,7 +144,7 @@ fn keys(object: &Value) -> Vec<&str> {
 fn a_demo_prints_one_line_of_json_when_it_answers_and_stops_in_time() {
     let folder = folder();
     let (running, ready) = demo(folder.path(), "sqlite://new.db");
-    let all = ["characters", "database", "explorer", "graphql", "imported", "pid", "tokens", "url"];
+    let all = ["characters", "database", "explorer", "graphql", "imported", "metrics", "pid", "tokens", "url"];
     assert_eq!(keys(&ready), all);
     assert_eq!(keys(&ready["tokens"]), TOKENS);
     assert_eq!(keys(&ready["imported"]), DOCUMENTS);

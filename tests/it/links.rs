@@ -9,6 +9,7 @@ use billing_gateway::domain::ids;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, Viewer};
 use billing_gateway::links::{Accounts, Links, Refresher};
+use billing_gateway::stats::StripeStats;
 use billing_gateway::store::bill;
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeClient, StripeConfig, StripeLimits};
 use chrono::TimeDelta;
@@ -106,6 +107,7 @@ fn live(gateway: &Gateway, tenant: &TenantId, base: &str) -> (Links, Refresher) 
         account: None,
         hosts: hosts.clone(),
         limits: StripeLimits { rate_per_second, ..StripeLimits::default() },
+        stats: StripeStats::default(),
     });
     let accounts = Arc::new(Accounts::new([(tenant.clone(), client.unwrap())], None));
     Links::live(hosts, accounts, gateway.store.clone())

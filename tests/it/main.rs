@@ -22,6 +22,7 @@ mod http;
 mod import;
 mod links;
 mod lists;
+mod metrics;
 mod outages;
 mod pay_url;
 mod plans;

@@ -6,6 +6,7 @@ use billing_gateway::app::jobs::reconciler::{Intervals, Reconciler, Round};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::ids;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope};
+use billing_gateway::stats::ReconcilerStats;
 use billing_gateway::store::tenant::System;
 use chrono::TimeDelta;
 use fake_stripe::{Change, Endpoint, Fault, FaultKind};
@@ -21,6 +22,7 @@ fn reconciler(world: &World) -> Reconciler {
         system: System::operator(),
         accounts: world.gateway.links.accounts().unwrap(),
         billing_clock: Clock::starting_at(now().utc()),
+        stats: ReconcilerStats::default(),
         intervals: Intervals { open: Duration::from_hours(6), paying: Duration::from_mins(2) },
     }
 }

@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use billing_gateway::domain::link::LinkHosts;
+use billing_gateway::stats::StripeStats;
 use billing_gateway::stripe::webhook::Webhook;
 use billing_gateway::stripe::{
     ApiKey, BadLink, BaseUrl, ChargeId, Deadline, EventObject, EventsAsked, InvoiceStatus, PaymentIntentId,
@@ -49,6 +50,7 @@ fn config(base: &str, limits: StripeLimits) -> StripeConfig {
         account: None,
         hosts: LinkHosts::default(),
         limits,
+        stats: StripeStats::default(),
     }
 }
 

@@ -66,6 +66,7 @@ impl Check {
             tokens: self.tokens(given),
             log: self.log(given),
             listen: self.parsed(env::LISTEN, given.listen.as_ref(), LISTEN, "an address and a port: 127.0.0.1:8080"),
+            metrics_listen: self.metrics_listen(given),
             shutdown_deadline: self.time(
                 env::SHUTDOWN_DEADLINE_MS,
                 given.shutdown_deadline_ms.as_ref(),
@@ -157,6 +158,12 @@ impl Check {
         }
         let words = LogFormat::ALL.map(|format| (format.word(), format));
         LogConfig { format: self.word(env::LOG_FORMAT, given.log_format.as_ref(), &words, LogFormat::Text), level }
+    }
+
+    /// The address of the metrics, where there is one.
+    fn metrics_listen(&mut self, given: &Settings) -> Option<SocketAddr> {
+        let given = given.metrics_listen.as_ref().filter(|given| text(Some(given)).is_some())?;
+        Some(self.parsed(env::METRICS_LISTEN, Some(given), LISTEN, "an address and a port: 127.0.0.1:9464"))
     }
 
     fn explorer(&mut self, given: &Settings) -> ExplorerMode {

@@ -36,6 +36,7 @@ mod env {
     pub(super) const DB_READ_TIMEOUT_MS: &str = "BILLING_DB_READ_TIMEOUT_MS";
     pub(super) const DB_WRITE_TIMEOUT_MS: &str = "BILLING_DB_WRITE_TIMEOUT_MS";
     pub(super) const LISTEN: &str = "BILLING_LISTEN";
+    pub(super) const METRICS_LISTEN: &str = "BILLING_METRICS_LISTEN";
     pub(super) const SHUTDOWN_DEADLINE_MS: &str = "BILLING_SHUTDOWN_DEADLINE_MS";
     pub(super) const JWT_SECRET: &str = "BILLING_JWT_SECRET";
     pub(super) const JWT_ISSUER: &str = "BILLING_JWT_ISSUER";
@@ -110,6 +111,9 @@ pub struct Settings {
     /// Address and port to listen on; port 0 takes a free one [default: 127.0.0.1:8080]
     #[arg(long, global = true, env = env::LISTEN, value_name = "ADDRESS:PORT")]
     listen: Option<Given>,
+    /// Address and port of `/metrics`, which needs no token: not where clients come; without it there is none
+    #[arg(long, global = true, env = env::METRICS_LISTEN, value_name = "ADDRESS:PORT", hide_short_help = true)]
+    metrics_listen: Option<Given>,
     /// How long running requests may go on after SIGTERM, in milliseconds [default: 4000]
     #[arg(long, global = true, env = env::SHUTDOWN_DEADLINE_MS, value_name = "MS", hide_short_help = true)]
     shutdown_deadline_ms: Option<Given>,
@@ -233,6 +237,8 @@ pub struct Config {
     pub tokens: TokenConfig,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where metrics are shown; nowhere without it.
+    pub metrics_listen: Option<SocketAddr>,
     /// How long running requests may go on once the program shall stop.
     pub shutdown_deadline: Duration,
     /// Which page is served as the explorer.
@@ -296,6 +302,7 @@ impl Settings {
             db_read_timeout_ms: first(self.db_read_timeout_ms, file.db_read_timeout_ms),
             db_write_timeout_ms: first(self.db_write_timeout_ms, file.db_write_timeout_ms),
             listen: first(self.listen, file.listen),
+            metrics_listen: first(self.metrics_listen, file.metrics_listen),
             shutdown_deadline_ms: first(self.shutdown_deadline_ms, file.shutdown_deadline_ms),
             jwt_secret: first(self.jwt_secret, file.jwt_secret),
             jwt_issuer: first(self.jwt_issuer, file.jwt_issuer),
@@ -377,6 +384,7 @@ impl Config {
             ("db_read_timeout_ms", millis(pool.read_timeout)),
             ("db_write_timeout_ms", millis(pool.write_timeout)),
             ("listen", json!(self.listen.to_string())),
+            ("metrics_listen", json!(self.metrics_listen.map(|address| address.to_string()).unwrap_or_default())),
             ("shutdown_deadline_ms", millis(self.shutdown_deadline)),
             ("jwt_secret", json!("(hidden)")),
             ("jwt_issuer", json!(self.tokens.issuer)),

@@ -10,6 +10,7 @@ use super::check::{Check, text};
 use super::{Given, Settings, env};
 use crate::app::jobs::reconciler::Intervals;
 use crate::domain::link::LinkHosts;
+use crate::stats::StripeStats;
 use crate::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
 
 /// Stripe itself.
@@ -49,13 +50,14 @@ impl StripeAccess {
     }
 
     /// What a client of a key needs to know; none without an address.
-    pub fn config(&self, key: &ApiKey, hosts: &LinkHosts) -> Option<StripeConfig> {
+    pub fn config(&self, key: &ApiKey, hosts: &LinkHosts, stats: &StripeStats) -> Option<StripeConfig> {
         Some(StripeConfig {
             base: self.base.clone()?,
             key: key.clone(),
             account: None,
             hosts: hosts.clone(),
             limits: StripeLimits { replicas: self.replicas, ..StripeLimits::default() },
+            stats: stats.clone(),
         })
     }
 }

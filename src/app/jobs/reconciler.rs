@@ -13,6 +13,7 @@ use crate::actions::sync_invoice::{Sync, Synced, sync_invoice};
 use crate::domain::clock::Clock;
 use crate::domain::viewer::Tenant;
 use crate::links::Accounts;
+use crate::stats::ReconcilerStats;
 use crate::store::tenant::System;
 use crate::store::upstream_invoice::Due;
 use crate::store::{self, Store, StoreError};
@@ -47,6 +48,8 @@ pub struct Reconciler {
     pub accounts: Arc<Accounts>,
     /// The clock that bills go by.
     pub billing_clock: Clock,
+    /// What rounds are counted in.
+    pub stats: ReconcilerStats,
     /// When invoices are asked for.
     pub intervals: Intervals,
 }
@@ -67,7 +70,12 @@ impl Reconciler {
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
         loop {
             let round = async {
-                match self.round().await {
+                let went = self.round().await;
+                match &went {
+                    Ok(Round { asked, changed, failed }) => self.stats.went(*asked, *changed, *failed),
+                    Err(_broken_off) => self.stats.broke_off(),
+                }
+                match went {
                     Ok(round) if round.asked > 0 => {
                         let Round { asked, changed, failed } = round;
                         tracing::info!(asked, changed, failed, "Asked Stripe about open invoices");

@@ -8,13 +8,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use entity::{Instant, webhook_event};
+use entity::{Instant, WebhookStatus, webhook_event};
 use futures::{FutureExt, StreamExt};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use ulid::Ulid;
 
-use crate::actions::apply_event::{Applied, Backoff, Work, apply_event, fail_event};
+use crate::actions::apply_event::{Applied, Backoff, FOREIGN, OTHER_MODE, Work, apply_event, fail_event};
 use crate::domain::clock::Clock;
 use crate::http::Inbox;
 use crate::links::Accounts;
@@ -150,6 +150,23 @@ impl Worker {
         going_on.for_each_concurrent(self.settings.at_once, |event| self.work_on(event)).await;
     }
 
+    fn tell(&self, event: &webhook_event::Model, applied: &Applied) {
+        let (status, reason) = (applied.status.map(WebhookStatus::word), applied.reason.as_deref());
+        // An event may be dated a second ahead of our clock.
+        let lag = (self.inbox.clock.now().utc() - event.event_created.utc()).to_std().unwrap_or_default();
+        self.inbox.stats.worked_on(&event.kind, outcome(applied), lag);
+        let lag_ms = u64::try_from(lag.as_millis()).unwrap_or(u64::MAX);
+        tracing::debug!(
+            event.id = event.event_id,
+            event.kind = event.kind,
+            endpoint = event.endpoint,
+            status,
+            reason,
+            lag_ms,
+            "an event was worked on"
+        );
+    }
+
     /// One event. Whatever goes wrong with it concerns no other.
     async fn work_on(&self, event: &webhook_event::Model) {
         let Some(endpoint) = self.inbox.endpoints.get(&event.endpoint) else { return };
@@ -167,10 +184,24 @@ impl Worker {
             Err(_panic) => fail_event(&work, event, "a defect").await,
         };
         match outcome {
-            Ok(applied) => tell(event, &applied),
+            Ok(applied) => self.tell(event, &applied),
             // Its lease runs out, and then it is tried again.
             Err(error) => error.log(),
         }
+    }
+}
+
+/// How the work on an event ended, as it is counted.
+fn outcome(applied: &Applied) -> &'static str {
+    match (applied.status, applied.reason.as_deref()) {
+        (None, _) => "lease_lost",
+        (Some(WebhookStatus::Received), _) => "received",
+        (Some(WebhookStatus::Processed), _) => "processed",
+        (Some(WebhookStatus::Parked), _) => "parked",
+        (Some(WebhookStatus::Failed), _) => "failed",
+        (Some(WebhookStatus::Ignored), Some(OTHER_MODE)) => "ignored_livemode",
+        (Some(WebhookStatus::Ignored), Some(why)) if FOREIGN.contains(&why) => "ignored_account",
+        (Some(WebhookStatus::Ignored), _) => "ignored",
     }
 }
 
@@ -191,20 +222,6 @@ async fn applied(work: &Work<'_>, event: &webhook_event::Model) -> Result<Applie
 async fn failed(work: &Work<'_>, event: &webhook_event::Model, error: StoreError) -> Result<Applied, StoreError> {
     error.log();
     fail_event(work, event, &error.to_string()).await
-}
-
-fn tell(event: &webhook_event::Model, applied: &Applied) {
-    let (status, reason) = (applied.status.map(entity::WebhookStatus::word), applied.reason.as_deref());
-    let lag_ms = (event.received_at.utc() - event.event_created.utc()).num_milliseconds();
-    tracing::debug!(
-        event.id = event.event_id,
-        event.kind = event.kind,
-        endpoint = event.endpoint,
-        status,
-        reason,
-        lag_ms,
-        "an event was worked on"
-    );
 }
 
 /// A worker that runs, and can be told to stop.

@@ -11,8 +11,9 @@ use billing_gateway::demo::Plan;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
-use billing_gateway::http::{self, AppState, ExplorerMode};
+use billing_gateway::http::{self, AppState, ExplorerMode, RequestStats};
 use billing_gateway::links::{Accounts, Links};
+use billing_gateway::stats::StripeStats;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
 use fake_stripe::{FakeStripe, State};
@@ -41,6 +42,7 @@ fn live_links(base: &str, store: &Store) -> Links {
         account: None,
         hosts: hosts.clone(),
         limits: StripeLimits::default(),
+        stats: StripeStats::default(),
     };
     let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone());
     tokio::spawn(refresher.run());
@@ -104,6 +106,7 @@ impl TestApp {
             explorer: ExplorerMode::Fallback,
             explorer_config: demo.explorer_config("/graphql"),
             debug_for_everyone: true,
+            stats: RequestStats::default(),
             draining: AtomicBool::new(false),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

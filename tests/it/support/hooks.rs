@@ -14,9 +14,10 @@ use billing_gateway::domain::bill::{Bill, BillKeys, BillLine};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
-use billing_gateway::http::{self, AppState, ExplorerMode, Inbox};
+use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, RequestStats};
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
+use billing_gateway::stats::{StripeStats, WebhookStats};
 use billing_gateway::store::tenant::System;
 use billing_gateway::store::{DatabaseUrl, Store, bill};
 use billing_gateway::stripe::webhook::Webhook;
@@ -47,7 +48,13 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// No endpoint at all.
 pub(crate) fn no_inbox() -> Inbox {
-    Inbox { endpoints: Arc::default(), system: System::operator(), clock: Clock::system(), taken: Arc::default() }
+    Inbox {
+        endpoints: Arc::default(),
+        system: System::operator(),
+        clock: Clock::system(),
+        stats: WebhookStats::default(),
+        taken: Arc::default(),
+    }
 }
 
 fn endpoint(owner: Owner, secrets: &[&str]) -> Endpoint {
@@ -257,6 +264,7 @@ pub(crate) fn client_of(fake: &FakeStripe) -> StripeClient {
         account: None,
         hosts: LinkHosts::default(),
         limits: StripeLimits::default(),
+        stats: StripeStats::default(),
     };
     StripeClient::new(config).unwrap()
 }
@@ -364,6 +372,7 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         explorer: ExplorerMode::Off,
         explorer_config: json!({}),
         debug_for_everyone: false,
+        stats: RequestStats::default(),
         draining: AtomicBool::new(false),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

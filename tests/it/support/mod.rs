@@ -8,3 +8,4 @@ pub(crate) mod gateway;
 pub(crate) mod hooks;
 pub(crate) mod program;
 pub(crate) mod seed;
+pub(crate) mod served;

@@ -75,8 +75,13 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn start(mut command: Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the program starts");
+    pub(crate) fn start(command: Command) -> Self {
+        Self::telling(command, Stdio::piped())
+    }
+
+    /// The same with its standard error elsewhere: nobody reads a pipe that much is written to.
+    pub(crate) fn telling(mut command: Command, err: impl Into<Stdio>) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(err).spawn().expect("the program starts");
         let out = BufReader::new(child.stdout.take().expect("its output is piped"));
         Self { child, out }
     }

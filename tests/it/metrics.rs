@@ -1,0 +1,201 @@
+//! What `/metrics` shows: everything that is described and nothing else, on a listener of its own, without a word of
+//! clients.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use fake_stripe::{Fault, FaultKind, signature};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+use crate::support::hooks::{event, now, object};
+use crate::support::served::{Served, WEBHOOK_SECRET};
+
+const PAGE: &str = include_str!("../../docs/operations.md");
+const ALERTS: &str = include_str!("../../ops/prometheus/alerts.yml");
+const REFERENCE: &str = include_str!("../../examples/reference.graphql");
+
+/// A metric by its type and the names of its labels.
+type Shapes = BTreeMap<String, (String, BTreeSet<String>)>;
+
+/// What the page describes.
+fn described() -> Shapes {
+    let rows = PAGE.lines().filter(|line| line.starts_with("| `"));
+    let words = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<BTreeSet<_>>();
+    rows.map(|row| {
+        let cells: Vec<_> = row.trim_matches('|').split('|').map(str::trim).collect();
+        assert_eq!(cells.len(), 5, "{row}");
+        (cells[0].trim_matches('`').to_owned(), (cells[1].to_owned(), words(cells[2])))
+    })
+    .collect()
+}
+
+/// What the program shows.
+fn shown(text: &str) -> Shapes {
+    let mut shapes = Shapes::new();
+    for line in text.lines() {
+        if let Some((name, kind)) = line.strip_prefix("# TYPE ").and_then(|rest| rest.split_once(' ')) {
+            let name = if kind == "info" { format!("{name}_info") } else { name.to_owned() };
+            shapes.insert(name, (kind.to_owned(), BTreeSet::new()));
+        }
+    }
+    for (name, labels, _) in samples(text) {
+        let ends = ["", "_total", "_bucket", "_sum", "_count"];
+        let mut families = ends.into_iter().filter_map(|end| name.strip_suffix(end));
+        let family = families.find(|family| shapes.contains_key(*family)).map(str::to_owned);
+        let family = family.unwrap_or_else(|| panic!("{name} has no type"));
+        shapes.get_mut(&family).unwrap().1.extend(labels.into_keys().filter(|label| label != "le"));
+    }
+    shapes
+}
+
+/// Every sample: its name, its labels and its value.
+fn samples(text: &str) -> Vec<(String, BTreeMap<String, String>, String)> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    lines
+        .map(|line| {
+            let (series, value) = line.rsplit_once(' ').unwrap();
+            let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
+            let labels = labels.trim_end_matches('}').split("\",").filter(|label| !label.is_empty());
+            let labels = labels.map(|label| {
+                let (key, value) = label.split_once("=\"").unwrap();
+                (key.to_owned(), value.trim_end_matches('"').to_owned())
+            });
+            (name.to_owned(), labels.collect(), value.to_owned())
+        })
+        .collect()
+}
+
+/// The sum of the samples of a name that have these labels.
+fn count(text: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
+    let fits = |found: &BTreeMap<String, String>| {
+        labels.iter().all(|(key, value)| found.get(*key).is_some_and(|found| found == value))
+    };
+    let values = samples(text).into_iter().filter(|(of, found, _)| of == name && fits(found)).map(|(.., value)| value);
+    values.map(|value| value.trim_end_matches(".0").parse::<u64>().unwrap_or_else(|_| panic!("{name}: {value}"))).sum()
+}
+
+/// Words that a client makes up.
+const CANARY: &str = "Canary7";
+
+/// Makes everything happen that is counted.
+async fn everything(served: &Served) {
+    let id = json!({ "id": served.invoice("overage-week") });
+    let answer: Value = served.ask(REFERENCE, id.clone()).await.json().await.unwrap();
+    assert!(answer["data"]["invoice"].is_object(), "{answer}");
+    // Refused by the gate, by the parser, for want of a token; and a path that nobody serves.
+    let deep = format!("{{ {} }}", "a { ".repeat(60) + &"} ".repeat(60));
+    served.ask(&deep, json!({})).await;
+    served.ask(&format!("query {CANARY} {{ {CANARY} }}"), json!({})).await;
+    served.client.get(served.url("/graphql")).send().await.unwrap();
+    let odd = reqwest::Method::from_bytes(CANARY.as_bytes()).unwrap();
+    served.client.request(odd, served.url(&format!("/{CANARY}"))).send().await.unwrap();
+    // Stripe fails: an answer in part.
+    served.fake.fault(Fault::new(FaultKind::status(401)));
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
+    served.ask(&format!("query {CANARY}($id: ID!) {{ invoice(id: $id) {{ id payUrl }} }}"), id).await;
+    served.fake.clear_faults();
+    // Webhooks: one that is foreign, of a type that nobody knows, and one with a bad signature.
+    let foreign = event(&format!("evt_{CANARY}"), CANARY, now() - 3, &object("in_nobody", "paid", 1)).to_string();
+    let header = signature(&[WEBHOOK_SECRET], foreign.as_bytes(), now());
+    assert_eq!(served.webhook(foreign.clone(), &header).await.status(), StatusCode::OK);
+    assert_eq!(served.webhook(foreign, &header).await.status(), StatusCode::OK);
+    assert_eq!(served.webhook("{}".to_owned(), "t=1,v1=00").await.status(), StatusCode::BAD_REQUEST);
+    for _ in 0..300 {
+        if count(&served.metrics().await, "billing_webhook_events_total", &[]) > 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the event was not worked on");
+}
+
+#[tokio::test]
+async fn every_metric_is_described_and_every_description_is_of_a_metric() {
+    let served = Served::demo(|_command| {}).await;
+    everything(&served).await;
+    let text = served.metrics().await;
+    assert_eq!(shown(&text), described());
+    assert!(text.ends_with("# EOF\n") && !text.contains(CANARY), "{text}");
+
+    let of_route = |route, status| count(&text, "billing_http_requests_total", &[("route", route), ("status", status)]);
+    assert_eq!((of_route("/graphql", "401"), of_route("none", "404")), (1, 1), "{text}");
+    assert_eq!(count(&text, "billing_http_requests_total", &[("method", "other")]), 1);
+    assert_eq!(count(&text, "billing_http_requests_in_flight", &[]), 0);
+    let operations = |outcome| count(&text, "billing_graphql_operations_total", &[("outcome", outcome)]);
+    assert_eq!((operations("ok"), operations("partial"), operations("failed")), (1, 1, 0));
+    // 7 for the reference query, 2 for the other.
+    assert_eq!(count(&text, "billing_graphql_statements_sum", &[]), 9);
+    let refused = |stage, code| count(&text, "billing_graphql_refusals_total", &[("stage", stage), ("code", code)]);
+    assert_eq!(refused("gate", "QUERY_TOO_DEEP"), 1, "{text}");
+    assert_eq!(refused("credential", "UNAUTHENTICATED"), 1);
+    assert_eq!(refused("document", "GRAPHQL_VALIDATION_FAILED"), 1);
+    assert_eq!(count(&text, "billing_graphql_errors_total", &[]), 1);
+    // The reconciler asks beside the requests.
+    assert!(count(&text, "billing_stripe_calls_total", &[("outcome", "auth")]) >= 1);
+    assert!(count(&text, "billing_stripe_accounts", &[("breaker", "closed")]) >= 1);
+    assert_eq!(count(&text, "billing_links_total", &[("result", "failed")]), 1);
+    let webhooks = |outcome| count(&text, "billing_webhooks_total", &[("outcome", outcome)]);
+    assert_eq!((webhooks("new"), webhooks("duplicate"), webhooks("bad_signature")), (1, 1, 1));
+    assert_eq!(count(&text, "billing_webhook_events_total", &[("type", "other"), ("outcome", "ignored")]), 1);
+    assert_eq!(count(&text, "billing_webhook_lag_seconds_count", &[]), 1);
+    assert!(count(&text, "process_resident_memory_bytes", &[]) > 1_000_000);
+    let (_, err) = served.stop();
+    assert!(!err.contains("panicked"), "{err}");
+}
+
+#[tokio::test]
+async fn metrics_have_a_listener_of_their_own_and_the_public_one_has_none() {
+    let served = Served::demo(|_command| {}).await;
+    let public = served.client.get(served.url("/metrics")).send().await.unwrap();
+    assert_eq!(public.status(), StatusCode::NOT_FOUND);
+    let metrics = served.ready["metrics"].as_str().unwrap();
+    let answer = served.client.get(metrics).send().await.unwrap();
+    let kind = answer.headers()["content-type"].to_str().unwrap().to_owned();
+    assert_eq!(kind, "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    for (method, path, status) in [("POST", "", 405), ("GET", "/graphql", 404), ("GET", "/livez", 404)] {
+        let method = reqwest::Method::from_bytes(method.as_bytes()).unwrap();
+        let answer = served.client.request(method, format!("{metrics}{path}")).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{path}");
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+    }
+    served.stop();
+}
+
+#[tokio::test]
+async fn without_the_setting_nothing_is_shown() {
+    let served = Served::demo(|command| {
+        command.env_remove("BILLING_METRICS_LISTEN");
+    })
+    .await;
+    assert_eq!(served.ready["metrics"], Value::Null);
+    served.stop();
+}
+
+#[test]
+fn a_request_whose_client_goes_away_is_counted_as_abandoned() {
+    let stats = billing_gateway::stats::HttpStats::default();
+    let mut registry = billing_gateway::stats::Registry::default();
+    stats.register(&mut registry);
+    drop(stats.begin("/graphql", "POST"));
+    stats.begin("/graphql", "POST").answered(200);
+    let text = billing_gateway::stats::text(&registry);
+    assert_eq!(count(&text, "http_requests_abandoned_total", &[]), 1);
+    assert_eq!(count(&text, "http_requests_total", &[]), 1);
+    assert_eq!(count(&text, "http_requests_in_flight", &[]), 0);
+}
+
+#[test]
+fn alerts_are_about_metrics_that_there_are() {
+    let described = described();
+    let name = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words: BTreeSet<_> = ALERTS.split(|c| !name(c)).filter(|word| word.starts_with("billing_")).collect();
+    assert!(words.len() >= 10, "{words:?}");
+    for word in words {
+        let counted = |end: &str, kind: &str| {
+            word.strip_suffix(end).and_then(|name| described.get(name)).is_some_and(|(of, _)| of == kind)
+        };
+        let gauge = described.get(word).is_some_and(|(kind, _)| kind == "gauge");
+        assert!(gauge || counted("_total", "counter") || counted("_bucket", "histogram"), "{word}");
+    }
+}
