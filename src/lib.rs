@@ -14,6 +14,7 @@ pub mod graphql;
 pub mod http;
 pub mod links;
 pub mod loaders;
+pub mod rate;
 pub mod stats;
 pub mod store;
 pub mod stripe;

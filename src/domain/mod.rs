@@ -10,5 +10,6 @@ pub mod integrity;
 pub mod invoice;
 pub mod link;
 pub mod money;
+pub mod rate;
 pub mod upstream;
 pub mod viewer;

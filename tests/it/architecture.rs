@@ -12,7 +12,7 @@ const TIERS: [&[&str]; 11] = [
     &["graphql"],
     &["loaders", "actions", "auth"],
     &["links"],
-    &["store", "stripe", "dialect", "demo"],
+    &["store", "stripe", "dialect", "demo", "rate"],
     &["stats"],
     &["gate"],
     &["domain"],

@@ -26,6 +26,7 @@ mod metrics;
 mod outages;
 mod pay_url;
 mod plans;
+mod rate;
 mod readme;
 mod reconcile;
 mod schema;

@@ -7,5 +7,6 @@ pub(crate) mod full;
 pub(crate) mod gateway;
 pub(crate) mod hooks;
 pub(crate) mod program;
+pub(crate) mod redis;
 pub(crate) mod seed;
 pub(crate) mod served;
