@@ -7,6 +7,7 @@ pub mod apply_event;
 pub mod create_tenant;
 pub mod import_document;
 pub mod mirror_invoice;
+pub mod prune_events;
 pub mod replay_events;
 pub mod sync_invoice;
 pub mod take_event;

@@ -1,20 +1,25 @@
 //! From settings to a running server, and down again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use entity::{TenantId, WebhookStatus, tenant, webhook_event};
+use entity::{Json, TenantId, WebhookStatus, tenant, webhook_event};
+use secrecy::ExposeSecret;
 use serde::Serialize;
+use serde_json::json;
+use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
 use super::AppError;
-use super::config::{Config, StoreConfig, TokenConfig};
+use super::config::{Config, DEFAULT_ENDPOINT, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
+use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::Reconciler;
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use super::metrics::Metrics;
@@ -194,7 +199,7 @@ pub async fn serve(
     let keys = keys(&config.tokens)?;
     let hosts = config.store.link_hosts();
     let demo = match &demo {
-        Some(options) => Some(load_demo(&store, &keys, &hosts, options).await?),
+        Some(options) => Some(load_demo(&store, &keys, &hosts, options, webhook_of_demo(config, address)).await?),
         None => None,
     };
     let metrics_url = metrics_listener.as_ref().map(|(_, url)| url.clone());
@@ -210,6 +215,7 @@ pub async fn serve(
         let metrics = Metrics::new(&state, stripe, &rounds);
         tokio::spawn(metrics.serve(listener, stopping.clone()))
     });
+    let pruning = pruner(config, &state).map(|pruner| tokio::spawn(pruner.run(stopping.clone())));
     let reconciling = reconciler(config, &state, rounds).map(|reconciler| tokio::spawn(reconciler.run(stopping)));
     let signal = stop_signal().map_err(AppError::Serve)?;
     let draining = Arc::clone(&state);
@@ -229,9 +235,9 @@ pub async fn serve(
         worker.stop(WORKER_TIMEOUT).await;
     }
     stop_jobs.send_replace(true);
-    if let Some(reconciling) = reconciling {
+    for job in [pruning, reconciling].into_iter().flatten() {
         // Its round ends with the statement it is at.
-        let _ended = tokio::time::timeout(WORKER_TIMEOUT, reconciling).await;
+        let _ended = tokio::time::timeout(WORKER_TIMEOUT, job).await;
     }
     if let Some(showing) = showing {
         let _ended = tokio::time::timeout(WORKER_TIMEOUT, showing).await;
@@ -253,16 +259,44 @@ async fn metrics_listener(config: &Config) -> Result<Option<(TcpListener, String
     Ok(Some((listener, format!("http://{address}/metrics"))))
 }
 
-/// Loads the demo, and tells a fake of Stripe about it. The file is there at once and whole.
-async fn load_demo(store: &Store, keys: &JwtKeys, hosts: &LinkHosts, options: &DemoOptions) -> Result<Demo, AppError> {
+/// Loads the demo, and tells a fake of Stripe about it, and where to send its webhooks.
+async fn load_demo(
+    store: &Store,
+    keys: &JwtKeys,
+    hosts: &LinkHosts,
+    options: &DemoOptions,
+    webhook: Option<Json>,
+) -> Result<Demo, AppError> {
     let demo = demo::load(store, keys, hosts, &options.plan).await?;
     if let Some(path) = &options.stripe_state {
+        let mut state = demo.plan.stripe_state();
+        if let Some(state) = state.as_object_mut() {
+            state.extend(webhook.map(|webhook| ("webhook".to_owned(), webhook)));
+        }
         let failed = |source| AppError::Write { path: path.clone(), source };
-        let draft = path.with_extension("new");
-        tokio::fs::write(&draft, demo.plan.stripe_state().to_string()).await.map_err(failed)?;
-        tokio::fs::rename(&draft, path).await.map_err(failed)?;
+        write_for_us(path, &state.to_string()).await.map_err(failed)?;
     }
     Ok(demo)
+}
+
+/// Writes a file that only its owner may read, since a secret is in it. It is there at once and whole.
+async fn write_for_us(path: &Path, text: &str) -> std::io::Result<()> {
+    let draft = path.with_extension("new");
+    let mut options = tokio::fs::OpenOptions::new();
+    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft).await?;
+    file.write_all(text.as_bytes()).await?;
+    file.flush().await?;
+    tokio::fs::rename(&draft, path).await
+}
+
+/// Where a fake of Stripe sends the webhooks of the demo's company, and what it signs them with.
+fn webhook_of_demo(config: &Config, address: SocketAddr) -> Option<Json> {
+    let endpoint = config.webhooks.get(DEFAULT_ENDPOINT)?;
+    let secret = endpoint.secrets.first()?.expose_secret();
+    // Who listens everywhere is found here too.
+    let host = if address.ip().is_unspecified() { Ipv4Addr::LOCALHOST.into() } else { address.ip() };
+    let address = SocketAddr::new(host, address.port());
+    Some(json!({ "url": format!("http://{address}/webhooks/stripe/{DEFAULT_ENDPOINT}"), "secret": secret }))
 }
 
 /// What demo a server shows.
@@ -360,7 +394,7 @@ fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, 
     }
     let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts, stats));
     let accounts = Arc::new(Accounts::new(own, platform));
-    let (links, refresher) = Links::live(hosts, accounts, store.clone());
+    let (links, refresher) = Links::live(hosts, accounts, store.clone(), access.pay_links_per_minute);
     Ok((links, Some(refresher)))
 }
 
@@ -389,6 +423,13 @@ fn reconciler(config: &Config, state: &AppState, stats: ReconcilerStats) -> Opti
         stats,
         intervals: config.stripe.reconcile,
     })
+}
+
+/// What keeps the inbox from growing, where webhooks can come.
+fn pruner(config: &Config, state: &AppState) -> Option<Pruner> {
+    let Inbox { system, clock, .. } = state.inbox;
+    let pruner = Pruner { store: state.store.clone(), system, clock, keep: config.webhook_keep };
+    (!config.webhooks.is_empty()).then_some(pruner)
 }
 
 /// Starts to work on webhooks, where some can come.

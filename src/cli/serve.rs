@@ -5,10 +5,14 @@ use std::path::PathBuf;
 
 use super::{CliError, output};
 use crate::app::config::Settings;
-use crate::app::demo::Demo;
+use crate::app::demo::{Demo, stripe_invoice};
 use crate::app::log;
 use crate::app::wiring::{self, DemoOptions, Ready};
 use crate::demo::Plan;
+use crate::stripe::BaseUrl;
+
+/// The invoice that somebody can pay with a ready-made command line: it is open.
+const PAID_INVOICE: &str = "declined-topup";
 
 /// The invoice that the ready-made command line asks for.
 const SHOWN_INVOICE: &str = "overage-week";
@@ -44,7 +48,8 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
                 Err(failure) => output::error(&failure.to_string()),
             }
         } else {
-            output::line(for_people(ready, demo));
+            let fake = config.stripe.base.as_ref().filter(|_base| args.stripe_state.is_some());
+            output::line(for_people(ready, demo, fake));
         }
     };
     let demo = args.demo.then(|| DemoOptions {
@@ -56,8 +61,11 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
 }
 
 /// Tokens first: what is needed most stands last, where the eye is.
-fn for_people(ready: &Ready, demo: Option<&Demo>) -> String {
+fn for_people(ready: &Ready, demo: Option<&Demo>, fake: Option<&BaseUrl>) -> String {
     let mut text = demo.map(|demo| of_demo(ready, demo)).unwrap_or_default();
+    if let Some((_demo, fake)) = demo.zip(fake) {
+        text.push_str(&of_fake(fake));
+    }
     let mut places = vec![("GraphQL", ready.graphql.as_str()), ("Database", ready.database.as_str())];
     if let Some(explorer) = &ready.explorer {
         places.insert(0, ("Explorer", explorer));
@@ -88,4 +96,16 @@ fn of_demo(ready: &Ready, demo: &Demo) -> String {
         );
     }
     text
+}
+
+/// How to let something happen at the fake of Stripe.
+fn of_fake(fake: &BaseUrl) -> String {
+    let Some(id) = stripe_invoice(PAID_INVOICE) else { return String::new() };
+    let base = fake.url().as_str().trim_end_matches('/');
+    let change = format!("{base}/_fake/invoices/{id}/change");
+    format!(
+        "\nSomebody pays the open invoice {PAID_INVOICE} at the fake of Stripe; a webhook makes it PAID here:\n\n  \
+         curl -s {change} -H 'content-type: application/json' -d '{{\"change\": \"pay\"}}'\n\nOr open its payUrl in a \
+         browser and press the button.\n"
+    )
 }

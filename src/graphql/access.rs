@@ -6,7 +6,9 @@
 //! nulls just that field.
 //!
 //! An object is held only by whoever could ask for an edge to it, so the scalars of an invoice are open here while
-//! every edge to an invoice needs `invoices:read`. `node` and `nodes` ask [`NODES`] instead.
+//! every edge to an invoice needs `invoices:read`. `node` and `nodes` ask [`NODES`] instead. Of a mirror, who has it, its
+//! id and its state there are the invoice's own story and open with it; what went wrong with reading it, and where the
+//! two stories differ, is for those who run things: `invoices.internal:read`.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -72,7 +74,7 @@ pub const TABLE: &[TypeAccess] = &[
         open: &["clientMutationId", "url", "expiresAt", "invoice", "userErrors"],
         scoped: &[],
     },
-    TypeAccess { name: "UserError", open: &["code", "message", "field"], scoped: &[] },
+    TypeAccess { name: "UserError", open: &["code", "message", "field", "retryAfterMs"], scoped: &[] },
     TypeAccess {
         name: "Viewer",
         open: &["kind", "tenantId", "scopes", "expiresAt"],

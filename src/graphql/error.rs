@@ -76,13 +76,17 @@ fn upstream(error: LinkError) -> Error {
         LinkError::NotConfigured | LinkError::Unavailable(_) => "UPSTREAM_UNAVAILABLE",
         LinkError::Timeout => "UPSTREAM_TIMEOUT",
         LinkError::RateLimited(_) => "UPSTREAM_RATE_LIMITED",
+        LinkError::TooOften(_) => "RATE_LIMITED",
         LinkError::Auth => "UPSTREAM_AUTH",
         LinkError::NotFound => "UPSTREAM_NOT_FOUND",
         LinkError::BadResponse => "UPSTREAM_BAD_RESPONSE",
         LinkError::BadUrl => "UPSTREAM_BAD_URL",
     };
     coded(&error.to_string(), code).extend_with(|_, extensions| {
-        extensions.set("upstream", "stripe");
+        // What is asked for too often never went to Stripe.
+        if !matches!(error, LinkError::TooOften(_)) {
+            extensions.set("upstream", "stripe");
+        }
         extensions.set("retryable", error.retryable());
         if let Some(after) = error.retry_after() {
             extensions.set("retryAfterMs", u64::try_from(after.as_millis()).unwrap_or(u64::MAX));

@@ -12,7 +12,7 @@ use super::context::{Nullable, RequestContext, allowed, guarded, request};
 use super::error::Failure;
 use super::input;
 use super::invoice::Invoice;
-use super::scalars::{DateTime, Link};
+use super::scalars::{DateTime, Link, SafeInt};
 use crate::actions::mirror_invoice::Mirrored;
 use crate::actions::sync_invoice::{Sync, Synced, sync_invoice};
 use crate::domain::drift::estimated_expiry;
@@ -150,7 +150,13 @@ fn refreshed(seen: Seen) -> Result<String, UserError> {
     match seen {
         Seen::Link(url) => Ok(url),
         Seen::Failed(error @ LinkError::NotFound) => at_invoice(UserErrorCode::UpstreamRejected, &error.to_string()),
-        Seen::Failed(error) => at_invoice(UserErrorCode::UpstreamUnavailable, &error.to_string()),
+        Seen::Failed(error) => {
+            let often = matches!(error, LinkError::TooOften(_));
+            let code = if often { UserErrorCode::RateLimited } else { UserErrorCode::UpstreamUnavailable };
+            let after = error.retry_after().and_then(|after| i64::try_from(after.as_millis()).ok());
+            let error = UserError::new(code, &error.to_string(), "invoiceId");
+            Err(UserError { retry_after_ms: after.map(SafeInt), ..error })
+        }
         Seen::Nothing | Seen::State(_) => at_invoice(
             UserErrorCode::UpstreamRejected,
             "At Stripe there is nothing to pay: it never had the invoice, or it is settled there.",
@@ -213,6 +219,8 @@ pub(super) struct UserError {
     message: String,
     /// The field of the input it is about.
     field: Option<Vec<String>>,
+    /// When to try again at the earliest, in milliseconds. Null when that is not known, or of no use.
+    retry_after_ms: Option<SafeInt>,
 }
 
 impl UserError {
@@ -222,7 +230,7 @@ impl UserError {
 
     fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
         let field = Some(vec!["input".to_owned(), field.to_owned()]);
-        Self { code, message: message.to_owned(), field }
+        Self { code, message: message.to_owned(), field, retry_after_ms: None }
     }
 }
 
@@ -241,4 +249,6 @@ pub(super) enum UserErrorCode {
     UpstreamRejected,
     /// Stripe did not answer; try again.
     UpstreamUnavailable,
+    /// You asked too often; `retryAfterMs` says when to try again.
+    RateLimited,
 }

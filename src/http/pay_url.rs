@@ -10,8 +10,9 @@ use async_graphql::parser::parse_query;
 use async_graphql::{Response as Answered, ServerError, Value as GraphqlValue, Variables};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
+use axum::http::HeaderValue;
 use axum::http::StatusCode;
-use axum::http::header::{CACHE_CONTROL, HeaderMap};
+use axum::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
@@ -82,14 +83,28 @@ fn refusal(error: &ServerError, request: &RequestId) -> Response {
     };
     let status = match code {
         "FORBIDDEN" => StatusCode::FORBIDDEN,
+        "RATE_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
         "UPSTREAM_UNAVAILABLE" | "UPSTREAM_RATE_LIMITED" | "STORE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,
         "UPSTREAM_TIMEOUT" | "TIMEOUT" => StatusCode::GATEWAY_TIMEOUT,
         code if code.starts_with("UPSTREAM_") => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     let mut response = problem(status, &error.message, request);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().extend([retry_after()]);
+    match status {
+        StatusCode::SERVICE_UNAVAILABLE => response.headers_mut().extend([retry_after()]),
+        StatusCode::TOO_MANY_REQUESTS => {
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(wait_seconds(error)));
+        }
+        _ => {}
     }
     response
+}
+
+/// How long to wait, in whole seconds.
+fn wait_seconds(error: &ServerError) -> u64 {
+    let after = error.extensions.as_ref().and_then(|extensions| extensions.get("retryAfterMs"));
+    match after {
+        Some(GraphqlValue::Number(millis)) => millis.as_u64().unwrap_or_default().div_ceil(1_000).max(1),
+        _ => 1,
+    }
 }

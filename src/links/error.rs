@@ -16,6 +16,9 @@ pub enum LinkError {
     /// Stripe was asked too often.
     #[error("Stripe is asked too often at the moment.")]
     RateLimited(Option<Duration>),
+    /// The caller asked for too many pay links; after so long there is one again.
+    #[error("You asked for too many pay links.")]
+    TooOften(Duration),
     /// Stripe cannot be reached, or fails.
     #[error("Stripe is not available at the moment.")]
     Unavailable(Option<Duration>),
@@ -40,6 +43,7 @@ impl LinkError {
             Self::NotConfigured => "NOT_CONFIGURED",
             Self::Timeout => "TIMEOUT",
             Self::RateLimited(_) => "RATE_LIMITED",
+            Self::TooOften(_) => "TOO_OFTEN",
             Self::Unavailable(_) => "UNAVAILABLE",
             Self::Auth => "AUTH",
             Self::NotFound => "NOT_FOUND",
@@ -50,13 +54,14 @@ impl LinkError {
 
     /// Whether the same question may be answered later.
     pub const fn retryable(self) -> bool {
-        matches!(self, Self::Timeout | Self::RateLimited(_) | Self::Unavailable(_))
+        matches!(self, Self::Timeout | Self::RateLimited(_) | Self::TooOften(_) | Self::Unavailable(_))
     }
 
     /// When to ask again at the earliest, where that is known.
     pub const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::RateLimited(after) | Self::Unavailable(after) => after,
+            Self::TooOften(after) => Some(after),
             _ => None,
         }
     }

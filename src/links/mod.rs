@@ -3,7 +3,8 @@
 //! The only place that knows both the mirror of a link and Stripe. What is asked for in one round of a request is
 //! settled together (`resolve.rs`): the age of each mirror decides what has to be fetched (`freshness.rs`), calls are
 //! shared with other requests (`flights.rs`), and what came is written to the mirror behind the answer
-//! (`remember.rs`). The pay link is always live.
+//! (`remember.rs`). The pay link is always live, and each caller may have so
+//! many of them a minute (`pace.rs`).
 //!
 //! A tenant without an account at Stripe gets what the mirror has, and no pay link.
 
@@ -11,11 +12,13 @@ mod accounts;
 mod error;
 mod flights;
 mod freshness;
+mod pace;
 mod remember;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,9 +30,10 @@ pub use self::error::LinkError;
 use self::flights::Flights;
 pub use self::flights::UpstreamStats;
 pub use self::freshness::{Freshness, Wanted, guaranteed_until, links_freshness, receipt_freshness};
+use self::pace::Pace;
 pub use self::remember::Refresher;
 use self::remember::{Refresh, refresher};
-pub use self::resolve::{Ask, LinkKey, Seen, State};
+pub use self::resolve::{Ask, Asker, LinkKey, Seen, State};
 use crate::domain::invoice::amount_remaining;
 use crate::domain::link::LinkHosts;
 use crate::stats::LinkStats;
@@ -54,6 +58,7 @@ struct Stripe {
     flights: Flights,
     behind: mpsc::Sender<Refresh>,
     time: Duration,
+    pace: Pace,
 }
 
 impl Links {
@@ -62,12 +67,19 @@ impl Links {
         Self { hosts, stripe: None, stats: LinkStats::default() }
     }
 
-    /// Links of these accounts, mirrored in the store. The refresher fetches behind answers, as long as it runs.
-    pub fn live(hosts: LinkHosts, accounts: Arc<Accounts>, store: Store) -> (Self, Refresher) {
+    /// Links of these accounts, mirrored in the store; each caller may have so many pay links a minute. The refresher
+    /// fetches behind answers, as long as it runs.
+    pub fn live(
+        hosts: LinkHosts,
+        accounts: Arc<Accounts>,
+        store: Store,
+        pay_links_per_minute: NonZeroU32,
+    ) -> (Self, Refresher) {
         let (behind, refreshes) = refresher();
         let stats = LinkStats::default();
         let flights = Flights::new(stats.clone());
-        let stripe = Stripe { accounts, store, flights, behind, time: UPSTREAM_TIME };
+        let pace = Pace::new(pay_links_per_minute);
+        let stripe = Stripe { accounts, store, flights, behind, time: UPSTREAM_TIME, pace };
         let links = Self { hosts, stripe: Some(Arc::new(stripe)), stats };
         // What is refreshed behind answers was not asked for, and is not counted as if it were.
         let behind = Self { stats: LinkStats::default(), ..links.clone() };

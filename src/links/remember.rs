@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::Links;
 use super::error::LinkError;
 use super::flights::UpstreamStats;
-use super::resolve::{Ask, LinkKey, receipt_of};
+use super::resolve::{Ask, Asker, LinkKey, receipt_of};
 use crate::domain::ids;
 use crate::domain::viewer::Tenant;
 use crate::store::{self, StoreError};
@@ -159,6 +159,8 @@ impl Refresher {
                 tracing::warn!(error = %error, "What Stripe said could not be written to the mirror");
             }
         }
+        // No pay links are asked for here, so nobody's are counted.
+        let nobody: Arc<str> = "".into();
         // Whoever asked first is served for all.
         let mut seen: HashSet<InvoiceId> = HashSet::new();
         for refresh in unread.into_iter().filter(|refresh| seen.insert(refresh.invoice.id.clone())) {
@@ -169,7 +171,8 @@ impl Refresher {
             };
             let (deadline, stats) = (Deadline::after(REFRESH_TIME), UpstreamStats::default());
             // What comes is queued again, to be remembered.
-            let _seen = self.links.resolve(&refresh.tenant, vec![key], refresh.now, deadline, &stats).await;
+            let asker = Asker { tenant: &refresh.tenant, subject: &nobody, now: refresh.now, deadline };
+            let _seen = self.links.resolve(asker, vec![key], &stats).await;
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
-use std::time::Instant as Moment;
+use std::time::{Duration, Instant as Moment};
 
 use entity::{Instant, InvoiceId, InvoiceStatus, PaymentId, invoice, payment, upstream_invoice};
 use futures::future::join_all;
@@ -111,6 +111,21 @@ struct Subject {
     asks: Vec<Ask>,
     account: Option<Account>,
     id: Option<StripeInvoiceId>,
+    /// How long the caller has to wait for a pay link, where it asked for too many.
+    too_often: Option<Duration>,
+}
+
+/// For whom links are resolved, and by when.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<'a> {
+    /// Whose invoices these are.
+    pub tenant: &'a Tenant,
+    /// Who it is there: pay links are counted by it.
+    pub subject: &'a Arc<str>,
+    /// The billing clock's time.
+    pub now: Instant,
+    /// Nothing is asked of Stripe later.
+    pub deadline: Deadline,
 }
 
 /// What has to be fetched of an invoice, and by when.
@@ -123,17 +138,12 @@ struct Need {
 }
 
 impl Links {
-    /// Answers every question. Nothing is asked of Stripe later than `deadline`.
-    pub async fn resolve(
-        &self,
-        tenant: &Tenant,
-        keys: Vec<LinkKey>,
-        now: Instant,
-        deadline: Deadline,
-        stats: &UpstreamStats,
-    ) -> HashMap<LinkKey, Seen> {
+    /// Answers every question.
+    pub async fn resolve(&self, asker: Asker<'_>, keys: Vec<LinkKey>, stats: &UpstreamStats) -> HashMap<LinkKey, Seen> {
+        let Asker { tenant, now, deadline, .. } = asker;
         let mut subjects = self.subjects(tenant, keys);
         subjects.sort_by(|one, other| one.invoice.id.cmp(&other.invoice.id));
+        self.pace(asker, &mut subjects).await;
         let needs: Vec<Need> = subjects.iter().map(|subject| subject.need(now, deadline)).collect();
         let fetched = match &self.stripe {
             Some(stripe) if needs.iter().any(|need| need.invoice.or(need.receipts).is_some()) => {
@@ -171,13 +181,24 @@ impl Links {
         answers
     }
 
+    /// Counts the pay links that Stripe is asked for, shared calls too, and marks those that are too many.
+    async fn pace(&self, asker: Asker<'_>, subjects: &mut [Subject]) {
+        let Some(stripe) = &self.stripe else { return };
+        for subject in subjects.iter_mut() {
+            let reads = |ask: &Ask| matches!(ask, Ask::Pay) && subject.is_sensible(ask);
+            if subject.asks.iter().any(reads) && subject.course(&Ask::Pay, asker.now).is_some() {
+                subject.too_often = stripe.pace.take(asker.tenant.id(), asker.subject, Moment::now()).await.err();
+            }
+        }
+    }
+
     fn subjects(&self, tenant: &Tenant, keys: Vec<LinkKey>) -> Vec<Subject> {
         let mut subjects: HashMap<InvoiceId, Subject> = HashMap::new();
         for LinkKey { invoice, mirror, ask } in keys {
             let subject = subjects.entry(invoice.id.clone()).or_insert_with(|| {
                 let account = self.stripe.as_ref().and_then(|stripe| stripe.accounts.knowing(tenant.id(), &mirror));
                 let id = mirror.stripe_invoice_id.as_deref().and_then(|id| StripeInvoiceId::parse(id).ok());
-                Subject { invoice, mirror, asks: Vec::new(), account, id }
+                Subject { invoice, mirror, asks: Vec::new(), account, id, too_often: None }
             });
             subject.asks.push(ask);
         }
@@ -234,6 +255,9 @@ impl Links {
             Ask::PaymentReceipt(payment, _) => payment.receipt_url.as_deref(),
             Ask::Pay | Ask::State => None,
         };
+        if let (Ask::Pay, Some(wait)) = (ask, subject.too_often) {
+            return Err(LinkError::TooOften(wait));
+        }
         let Some(course) = subject.course(ask, now) else {
             let missing = matches!(ask, Ask::Pay);
             self.stats.asked(if missing { LinkResult::Failed } else { LinkResult::Hit });
@@ -303,7 +327,8 @@ impl Subject {
 
     fn need(&self, now: Instant, deadline: Deadline) -> Need {
         let mut need = Need::default();
-        for ask in self.asks.iter().filter(|ask| self.is_sensible(ask)) {
+        let wanted = |ask: &&Ask| self.is_sensible(ask) && !(matches!(ask, Ask::Pay) && self.too_often.is_some());
+        for ask in self.asks.iter().filter(wanted) {
             match self.course(ask, now) {
                 Some(Course::Fetch { within, .. }) => {
                     let soon = within.map(Deadline::after).filter(|soon| soon.instant() < deadline.instant());

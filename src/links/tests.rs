@@ -31,7 +31,8 @@ async fn seen(invoice: invoice::Model, mirror: upstream_invoice::Model, ask: Ask
     let key = LinkKey { invoice: Arc::new(invoice), mirror: Arc::new(mirror), ask };
     let tenant = Tenant::whole(TenantId::default());
     let deadline = Deadline::after(links.patience());
-    let mut seen = links.resolve(&tenant, vec![key.clone()], day(30), deadline, &UpstreamStats::default()).await;
+    let asker = Asker { tenant: &tenant, subject: &"someone".into(), now: day(30), deadline };
+    let mut seen = links.resolve(asker, vec![key.clone()], &UpstreamStats::default()).await;
     seen.remove(&key).unwrap_or_default()
 }
 

@@ -19,7 +19,7 @@ use entity::{
 
 use self::batch::Batch;
 use crate::domain::viewer::Tenant;
-use crate::links::{LinkKey, Links, Seen, UpstreamStats};
+use crate::links::{Asker, LinkKey, Links, Seen, UpstreamStats};
 use crate::store::{self, Page, Reader, StoreError};
 use crate::stripe::Deadline;
 
@@ -54,6 +54,8 @@ struct Source {
 pub struct LinkSource {
     /// Who resolves them.
     pub links: Arc<Links>,
+    /// For whom, as the credential names it: pay links are counted by it.
+    pub subject: Arc<str>,
     /// The billing clock's time.
     pub now: Instant,
     /// When the request stops waiting for Stripe.
@@ -64,9 +66,9 @@ pub struct LinkSource {
 
 impl LinkSource {
     /// For a request that begins now.
-    pub fn new(links: Arc<Links>, now: Instant) -> Self {
+    pub fn new(links: Arc<Links>, subject: &str, now: Instant) -> Self {
         let deadline = Deadline::after(links.patience());
-        Self { links, now, deadline, stats: Arc::default() }
+        Self { links, subject: subject.into(), now, deadline, stats: Arc::default() }
     }
 }
 
@@ -251,8 +253,9 @@ fn links_of(source: &Arc<Source>, asked: LinkSource) -> Relation<LinkKey, Seen> 
     Batch::new(move |keys| {
         let (source, asked) = (Arc::clone(&source), asked.clone());
         async move {
-            let LinkSource { links, now, deadline, stats } = &asked;
-            Ok(links.resolve(&source.tenant, keys, *now, *deadline, stats).await)
+            let LinkSource { links, subject, now, deadline, stats } = &asked;
+            let asker = Asker { tenant: &source.tenant, subject, now: *now, deadline: *deadline };
+            Ok(links.resolve(asker, keys, stats).await)
         }
     })
 }

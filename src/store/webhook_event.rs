@@ -179,6 +179,32 @@ pub async fn wake(_system: &System, tx: &Tx, object: &str, now: Instant) -> Resu
     Ok(())
 }
 
+/// Takes away up to `limit` events that came before `before` and were processed or ignored, the oldest first. Gives how
+/// many.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn prune(_system: &System, tx: &Tx, before: Instant, limit: u64) -> Result<u64, StoreError> {
+    let backend = tx.get_database_backend();
+    // One status at a time, so that the index on status and time is read from its beginning.
+    let oldest = |status: WebhookStatus| {
+        format!(
+            "SELECT * FROM (SELECT endpoint, event_id, received_at FROM webhook_events \
+                WHERE status = '{}' AND received_at < $1 AND leased_until IS NULL ORDER BY received_at LIMIT $2) AS old",
+            status.word()
+        )
+    };
+    let sql = format!(
+        "DELETE FROM webhook_events WHERE (endpoint, event_id) IN (SELECT endpoint, event_id FROM ({} UNION ALL {}) \
+            AS oldest ORDER BY received_at LIMIT $2)",
+        oldest(WebhookStatus::Processed),
+        oldest(WebhookStatus::Ignored),
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let statement = Statement::from_sql_and_values(backend, sql, [Value::from(before), limit.into()]);
+    Ok(tx.execute_raw(statement).await?.rows_affected())
+}
+
 /// The newest `limit` events, of one status or of all.
 ///
 /// # Errors

@@ -110,7 +110,7 @@ fn live(gateway: &Gateway, tenant: &TenantId, base: &str) -> (Links, Refresher) 
         stats: StripeStats::default(),
     });
     let accounts = Arc::new(Accounts::new([(tenant.clone(), client.unwrap())], None));
-    Links::live(hosts, accounts, gateway.store.clone())
+    Links::live(hosts, accounts, gateway.store.clone(), rate_per_second)
 }
 
 pub(crate) fn id(number: usize) -> InvoiceId {

@@ -4,7 +4,7 @@ use fake_stripe::{Fault, FaultKind};
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::app::TestApp;
+use crate::support::app::{PAY_LINKS, TestApp};
 
 async fn get(app: &TestApp, principal: &str, invoice: &str) -> Response {
     let url = app.url(&format!("/v1/billing/invoices/{invoice}/pay-url"));
@@ -82,6 +82,43 @@ async fn a_stripe_that_does_not_answer_is_told_with_when_to_try_again() {
     let mirror_only = TestApp::new().await;
     let (status, body) = told(get(&mirror_only, "merchant", &mirror_only.invoice("declined-topup")).await).await;
     assert_eq!((status, &body["detail"]), (503, &json!("No connection to Stripe is configured.")));
+}
+
+/// In GraphQL, by the mutation and here, pay links are counted together; what needs no call is not counted.
+#[tokio::test]
+async fn pay_links_have_a_limit_for_each_caller_over_all_ways_to_ask() {
+    let (app, _fake) = TestApp::with_stripe().await;
+    let open = app.invoice("declined-topup");
+    let field = "query Q($id: ID!) { invoice(id: $id) { payUrl status } }";
+    let refresh = "mutation R($id: ID!) { refreshPayUrl(input: { invoiceId: $id }) { url \
+        userErrors { code message retryAfterMs } } }";
+    let ask = async |query: &str, invoice: &str| app.ask(&app.token("merchant"), query, json!({ "id": invoice })).await;
+    for number in 0..PAY_LINKS.get() {
+        match number % 3 {
+            0 => assert_eq!(get(&app, "merchant", &open).await.status(), StatusCode::OK),
+            1 => assert_eq!(ask(field, &open).await["errors"], Value::Null),
+            _ => assert_eq!(ask(refresh, &open).await["data"]["refreshPayUrl"]["userErrors"], json!([])),
+        }
+        // Nothing is to be paid: nobody is asked.
+        assert_eq!(get(&app, "merchant", &app.invoice("voided")).await.status(), StatusCode::OK);
+    }
+    let refused = get(&app, "merchant", &open).await;
+    assert_eq!(refused.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = refused.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    assert!((1..=2).contains(&wait), "{wait}");
+    assert_eq!(told(refused).await.1["detail"], "You asked for too many pay links.");
+    let answer = ask(field, &open).await;
+    let error = &answer["errors"][0]["extensions"];
+    assert_eq!((&error["code"], &error["retryable"]), (&json!("RATE_LIMITED"), &json!(true)));
+    assert!(error["retryAfterMs"].as_u64().unwrap() <= 2_000 && error["upstream"].is_null(), "{answer}");
+    assert_eq!(answer["data"]["invoice"], json!({ "payUrl": null, "status": "OPEN" }));
+    let payload = &ask(refresh, &open).await["data"]["refreshPayUrl"];
+    assert_eq!((&payload["url"], &payload["userErrors"][0]["code"]), (&Value::Null, &json!("RATE_LIMITED")));
+    assert!(payload["userErrors"][0]["retryAfterMs"].as_u64().unwrap() <= 2_000, "{payload}");
+    // Others are not meant, and other links neither.
+    assert_eq!(get(&app, "customer", &open).await.status(), StatusCode::OK);
+    let pages = "query Q($id: ID!) { invoice(id: $id) { hostedInvoiceUrl(freshness: REQUIRE_FRESH) } }";
+    assert_eq!(ask(pages, &open).await["errors"], Value::Null);
 }
 
 #[tokio::test]

@@ -4,4 +4,5 @@ mod crash;
 mod effects;
 mod leases;
 mod money;
+mod prune;
 mod route;

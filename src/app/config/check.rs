@@ -75,6 +75,7 @@ impl Check {
             explorer: self.explorer(given),
             stripe: self.stripe(given),
             webhooks: self.webhooks(given),
+            webhook_keep: self.webhook_keep(given),
         }
     }
 

@@ -25,7 +25,10 @@ use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
 pub use stripe::StripeAccess;
 use webhooks::EndpointGiven;
-pub use webhooks::WebhookEndpoint;
+pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
+
+/// As many as there are on Stripe's clock, which knows no leap seconds.
+const SECONDS_OF_A_DAY: u64 = 86_400;
 
 /// What a setting is called in the environment. Its flag is the field's name.
 mod env {
@@ -52,6 +55,8 @@ mod env {
     pub(super) const STRIPE_RECONCILE_PAYING_MINUTES: &str = "BILLING_STRIPE_RECONCILE_PAYING_MINUTES";
     pub(super) const WEBHOOK_TENANT: &str = "BILLING_WEBHOOK_TENANT";
     pub(super) const WEBHOOK_SECRETS: &str = "BILLING_WEBHOOK_SECRETS";
+    pub(super) const STRIPE_PAY_LINKS_PER_MINUTE: &str = "BILLING_STRIPE_PAY_LINKS_PER_MINUTE";
+    pub(super) const WEBHOOK_KEEP_DAYS: &str = "BILLING_WEBHOOK_KEEP_DAYS";
     pub(super) const WEBHOOK_LIVEMODE: &str = "BILLING_WEBHOOK_LIVEMODE";
     pub(super) const LOG_FORMAT: &str = "BILLING_LOG_FORMAT";
     pub(super) const LOG_LEVEL: &str = "BILLING_LOG_LEVEL";
@@ -157,6 +162,9 @@ pub struct Settings {
     /// The same for those whose links were read within the last hour [default: 2]
     #[arg(long, global = true, env = env::STRIPE_RECONCILE_PAYING_MINUTES, value_name = "MINUTES", hide_short_help = true)]
     stripe_reconcile_paying_minutes: Option<Given>,
+    /// Pay links that one caller may have read from Stripe in a minute [default: 30]
+    #[arg(long, global = true, env = env::STRIPE_PAY_LINKS_PER_MINUTE, value_name = "NUMBER", hide_short_help = true)]
+    stripe_pay_links_per_minute: Option<Given>,
     /// Keys of further tenants, in the file only
     #[arg(skip)]
     stripe_accounts: stripe::GivenAccounts,
@@ -169,6 +177,10 @@ pub struct Settings {
     /// Whether these are about real money: `true` or `false` [default: false]
     #[arg(long, global = true, env = env::WEBHOOK_LIVEMODE, value_name = "BOOL", hide_short_help = true)]
     webhook_livemode: Option<Given>,
+    /// Days that webhooks are kept once they were worked on, 30 or more: Stripe may send one again for so long
+    /// [default: 30]
+    #[arg(long, global = true, env = env::WEBHOOK_KEEP_DAYS, value_name = "DAYS", hide_short_help = true)]
+    webhook_keep_days: Option<Given>,
     #[arg(skip)]
     webhook_endpoints: Option<BTreeMap<String, EndpointGiven>>,
     /// How log lines look: `text` or `json` [default: text]
@@ -247,6 +259,8 @@ pub struct Config {
     pub stripe: StripeAccess,
     /// Where Stripe sends webhooks to, by the name in the address.
     pub webhooks: BTreeMap<String, WebhookEndpoint>,
+    /// How long these are kept once they were worked on.
+    pub webhook_keep: Duration,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -319,10 +333,12 @@ impl Settings {
                 self.stripe_reconcile_paying_minutes,
                 file.stripe_reconcile_paying_minutes,
             ),
+            stripe_pay_links_per_minute: first(self.stripe_pay_links_per_minute, file.stripe_pay_links_per_minute),
             stripe_accounts: file.stripe_accounts,
             webhook_tenant: first(self.webhook_tenant, file.webhook_tenant),
             webhook_secrets: first(self.webhook_secrets, file.webhook_secrets),
             webhook_livemode: first(self.webhook_livemode, file.webhook_livemode),
+            webhook_keep_days: first(self.webhook_keep_days, file.webhook_keep_days),
             webhook_endpoints: file.webhook_endpoints,
             log_format: first(self.log_format, file.log_format),
             log_level: first(self.log_level, file.log_level),
@@ -395,6 +411,8 @@ impl Config {
             ("stripe_replicas", json!(self.stripe.replicas)),
             ("stripe_reconcile_minutes", minutes(self.stripe.reconcile.open)),
             ("stripe_reconcile_paying_minutes", minutes(self.stripe.reconcile.paying)),
+            ("stripe_pay_links_per_minute", json!(self.stripe.pay_links_per_minute)),
+            ("webhook_keep_days", json!(self.webhook_keep.as_secs() / SECONDS_OF_A_DAY)),
             ("log_format", json!(self.log.format.word())),
             ("log_level", json!(self.log.level)),
         ]

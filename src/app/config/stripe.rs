@@ -25,6 +25,12 @@ const PAYING_MINUTES: u64 = 2;
 /// A week.
 const RECONCILE_MINUTES_MAX: u64 = 10_080;
 
+/// More than a person clicks in a minute.
+const PAY_LINKS_PER_MINUTE: u64 = 30;
+
+/// What Stripe allows a whole account in a minute is 1,500.
+const PAY_LINKS_PER_MINUTE_MAX: u64 = 1_500;
+
 /// Replicas that share an account, at most.
 const REPLICAS_MAX: u64 = 100;
 
@@ -39,6 +45,8 @@ pub struct StripeAccess {
     pub base: Option<BaseUrl>,
     /// How many replicas share the accounts' limits.
     pub replicas: NonZeroU32,
+    /// Pay links that one caller may have read in a minute.
+    pub pay_links_per_minute: NonZeroU32,
     /// When open invoices are asked for, whose webhooks may have been lost.
     pub reconcile: Intervals,
 }
@@ -89,6 +97,14 @@ impl Check {
         let base = self.base(given, local);
         let replicas = self.number(env::STRIPE_REPLICAS, given.stripe_replicas.as_ref(), 1, 1..=REPLICAS_MAX);
         let replicas = u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        let pay_links = given.stripe_pay_links_per_minute.as_ref();
+        let pay_links = self.number(
+            env::STRIPE_PAY_LINKS_PER_MINUTE,
+            pay_links,
+            PAY_LINKS_PER_MINUTE,
+            1..=PAY_LINKS_PER_MINUTE_MAX,
+        );
+        let pay_links_per_minute = u32::try_from(pay_links).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         let minutes = |minutes: u64| Duration::from_secs(minutes.saturating_mul(60));
         let open = given.stripe_reconcile_minutes.as_ref();
         let open = self.number(env::STRIPE_RECONCILE_MINUTES, open, RECONCILE_MINUTES, 1..=RECONCILE_MINUTES_MAX);
@@ -96,7 +112,7 @@ impl Check {
         let paying =
             self.number(env::STRIPE_RECONCILE_PAYING_MINUTES, paying, PAYING_MINUTES, 1..=RECONCILE_MINUTES_MAX);
         let reconcile = Intervals { open: minutes(open), paying: minutes(paying) };
-        StripeAccess { own, platform, base, replicas, reconcile }
+        StripeAccess { own, platform, base, replicas, pay_links_per_minute, reconcile }
     }
 
     fn base(&mut self, given: &Settings, local: bool) -> Option<BaseUrl> {

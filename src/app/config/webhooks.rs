@@ -1,6 +1,8 @@
 //! Settings of webhook endpoints: tables of the file, and the endpoint `default` from flags and environment.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
+use std::time::Duration;
 
 use entity::TenantId;
 use secrecy::SecretString;
@@ -8,15 +10,19 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::check::{Check, text};
-use super::{Given, Settings, env, first};
+use super::{Given, SECONDS_OF_A_DAY, Settings, env, first};
 use crate::actions::take_event::Owner;
 use crate::demo::Plan;
 
 /// The endpoint that flags and environment describe.
-const DEFAULT: &str = "default";
+pub const DEFAULT_ENDPOINT: &str = "default";
 
 /// The longest name of an endpoint.
 const NAME_MAX: usize = 64;
+
+/// Stripe lists events for 30 days, and whoever runs an account may have one sent again for so long: what is forgotten
+/// earlier would be worked on twice. At most ten years.
+const KEEP_DAYS: RangeInclusive<u64> = 30..=3_650;
 
 /// The most secrets of an endpoint: one, or two while it is rolled, and some room.
 const SECRETS_MAX: usize = 8;
@@ -61,9 +67,10 @@ impl Check {
         let flat = [&given.webhook_tenant, &given.webhook_secrets, &given.webhook_livemode];
         let described = flat.into_iter().any(|given| text(given.as_ref()).is_some());
         let mut endpoints = BTreeMap::new();
-        if described || (self.is_demo() && !tables.contains_key(DEFAULT)) {
-            let table = tables.remove(DEFAULT).unwrap_or_default();
-            endpoints.extend(self.default_endpoint(given, table).map(|endpoint| (DEFAULT.to_owned(), endpoint)));
+        if described || (self.is_demo() && !tables.contains_key(DEFAULT_ENDPOINT)) {
+            let table = tables.remove(DEFAULT_ENDPOINT).unwrap_or_default();
+            endpoints
+                .extend(self.default_endpoint(given, table).map(|endpoint| (DEFAULT_ENDPOINT.to_owned(), endpoint)));
         }
         for (name, table) in tables {
             let setting = format!("webhook_endpoints.{name}");
@@ -78,6 +85,13 @@ impl Check {
             endpoints.extend(owner.map(|owner| (name, WebhookEndpoint { owner, secrets, livemode })));
         }
         endpoints
+    }
+
+    /// How long events are kept once they were worked on.
+    pub(super) fn webhook_keep(&mut self, given: &Settings) -> Duration {
+        let days = given.webhook_keep_days.as_ref();
+        let days = self.number(env::WEBHOOK_KEEP_DAYS, days, *KEEP_DAYS.start(), KEEP_DAYS);
+        Duration::from_secs(days.saturating_mul(SECONDS_OF_A_DAY))
     }
 
     fn default_endpoint(&mut self, given: &Settings, table: EndpointGiven) -> Option<WebhookEndpoint> {
@@ -167,7 +181,9 @@ mod tests {
             ["webhook_endpoints.all.connect = true", "webhook_endpoints.all.secrets = \"(hidden)\""]
         );
         assert!(!shown.concat().contains("whsec"), "{shown:?}");
-        assert!(read("", |_| {}).unwrap().webhooks.is_empty());
+        let plain = read("", |_| {}).unwrap();
+        assert!(plain.webhooks.is_empty());
+        assert_eq!(plain.webhook_keep, Duration::from_hours(30 * 24));
     }
 
     #[test]
@@ -177,6 +193,7 @@ mod tests {
         let faults = read(file, |settings| {
             settings.webhook_livemode = given("perhaps");
             settings.webhook_secrets = given("1,2,3,4,5,6,7,8,whsec_hidden");
+            settings.webhook_keep_days = given("29");
         });
         let faults = faults.unwrap_err();
         let expected = [
@@ -187,6 +204,7 @@ mod tests {
             "webhook_endpoints.A is a tenant's and the platform's",
             "webhook_endpoints.b is missing",
             "webhook_endpoints.b.secrets is missing",
+            "BILLING_WEBHOOK_KEEP_DAYS is 29, not a whole number from 30 to 3650",
         ];
         assert_eq!(faults.len(), expected.len(), "{faults:#?}");
         for (fault, expected) in faults.iter().zip(expected) {

@@ -102,6 +102,13 @@ pub async fn import_documents(
     Ok(imported)
 }
 
+/// The id at Stripe of a named invoice.
+pub fn stripe_invoice(character: &str) -> Option<String> {
+    let cast = demo::cast();
+    let entry = cast.invoices.iter().find(|entry| entry.character == Some(character))?;
+    entry.bill.upstream.as_ref()?.stripe_invoice_id.clone()
+}
+
 fn characters(cast: &Books) -> Vec<(&'static str, InvoiceId)> {
     let named = |entry: &demo::DemoInvoice| Some((entry.character?, entry.bill.invoice.id.clone()));
     cast.invoices.iter().filter_map(named).collect()

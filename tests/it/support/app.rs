@@ -1,6 +1,7 @@
 //! The whole server over real HTTP, in the test's own process, with the demo loaded.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
@@ -27,6 +28,9 @@ use super::gateway::POOLS;
 /// What the tests' tokens are signed with.
 pub(crate) const SECRET: &str = "a secret of the tests, longer than 32 bytes";
 
+/// Pay links that one caller may have in a minute.
+pub(crate) const PAY_LINKS: NonZeroU32 = NonZeroU32::new(30).unwrap();
+
 /// A client for servers on this machine. It needs no certificates, and does not read those of the system.
 pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only(std::iter::empty()).build().unwrap()
@@ -44,7 +48,7 @@ fn live_links(base: &str, store: &Store) -> Links {
         limits: StripeLimits::default(),
         stats: StripeStats::default(),
     };
-    let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone());
+    let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone(), PAY_LINKS);
     tokio::spawn(refresher.run());
     links
 }
