@@ -20,6 +20,7 @@ mod gate;
 mod generate;
 mod http;
 mod import;
+mod invariants;
 mod links;
 mod lists;
 mod metrics;

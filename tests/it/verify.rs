@@ -59,7 +59,7 @@ async fn the_demo_keeps_every_rule() {
 }
 
 /// Lets rows in that the schema refuses. On SQLite the checks are off for this connection only.
-const LOOSEN: [(Engine, &str); 2] = [
+pub(crate) const LOOSEN: [(Engine, &str); 2] = [
     (Engine::Sqlite, "PRAGMA ignore_check_constraints = ON"),
     (
         Engine::Postgres,
