@@ -28,6 +28,8 @@ pub(crate) struct Origin<'a> {
     pub(crate) livemode: bool,
     pub(crate) account: &'a str,
     pub(crate) created: i64,
+    /// When the fake was started.
+    pub(crate) run: i64,
 }
 
 impl Event {
@@ -39,7 +41,8 @@ impl Event {
         object: &Value,
         previous: Option<&Value>,
     ) -> Self {
-        let id = format!("evt_{number:016}");
+        // No two runs give an id twice: whoever heard the first would take the second for the same.
+        let id = format!("evt_{:011}{number:06}", origin.run);
         let data = match previous {
             None => json!({ "object": object }),
             Some(previous) => json!({ "object": object, "previous_attributes": previous }),

@@ -118,7 +118,8 @@ impl FakeStripe {
     /// Forgets everything and serves `state`.
     pub fn replace(&self, state: State) {
         let world = World::new(state, self.url()).speaking(self.shared.speaker.clone());
-        *self.shared.world() = world;
+        let mut former = self.shared.world();
+        *former = world.after(&former);
     }
 
     /// Where events are sent from now on, as they happen; none for nowhere.

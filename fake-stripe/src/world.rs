@@ -8,7 +8,7 @@ use serde_json::Value;
 use tokio::sync::mpsc::UnboundedSender;
 
 use crate::change::{self, Change, ChangeError, Subject};
-use crate::clock::Clock;
+use crate::clock::{Clock, system_seconds};
 use crate::error::Refusal;
 use crate::event::{Event, Origin, previous_attributes};
 use crate::fault::{Endpoint, Fault, FaultKind};
@@ -78,6 +78,7 @@ pub(crate) struct World {
     in_flight: usize,
     recent: HashMap<(Endpoint, String), VecDeque<Instant>>,
     events_made: u64,
+    run: i64,
     /// Who sends events as they happen.
     speaker: Option<UnboundedSender<Event>>,
 }
@@ -98,8 +99,14 @@ impl World {
             in_flight: 0,
             recent: HashMap::new(),
             events_made: 0,
+            run: system_seconds(),
             speaker: None,
         }
+    }
+
+    /// The same world after another: ids of events go on where that one's ended.
+    pub(crate) fn after(self, other: &Self) -> Self {
+        Self { run: other.run, events_made: other.events_made, ..self }
     }
 
     /// The same world, whose events are sent as they happen.
@@ -224,6 +231,7 @@ impl World {
             livemode: self.state.livemode,
             account: &invoice.account,
             created: self.clock.now(),
+            run: self.run,
         };
         let mut events = Vec::new();
         for (kind, subject) in told {
@@ -274,6 +282,7 @@ impl World {
             livemode: self.state.livemode,
             account: &self.state.account,
             created: self.clock.now(),
+            run: self.run,
         };
         let event = Event::written(&origin, body);
         self.keep(event.clone());

@@ -28,6 +28,9 @@ const PAYING: TimeDelta = TimeDelta::hours(1);
 /// Invoices of a tenant that are asked for in one round.
 const ROUND_MAX: u64 = 200;
 
+/// How long after the start the first round begins: requests come first, and a fake of Stripe reads its state.
+const FIRST_ROUND: Duration = Duration::from_secs(5);
+
 /// When an invoice is asked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Intervals {
@@ -68,8 +71,10 @@ pub struct Round {
 impl Reconciler {
     /// Works until `stop` says so, which may cut a round short: the next one goes on.
     pub async fn run(self, mut stop: watch::Receiver<bool>) {
+        let mut wait = FIRST_ROUND;
         loop {
             let round = async {
+                tokio::time::sleep(wait).await;
                 let went = self.round().await;
                 match &went {
                     Ok(Round { asked, changed, failed }) => self.stats.went(*asked, *changed, *failed),
@@ -83,10 +88,9 @@ impl Reconciler {
                     Ok(_) => {}
                     Err(error) => error.log(),
                 }
-                tokio::time::sleep(self.intervals.paying).await;
             };
             tokio::select! {
-                () = round => {}
+                () = round => wait = self.intervals.paying,
                 _ = stop.wait_for(|stop| *stop) => return,
             }
         }

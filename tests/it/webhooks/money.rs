@@ -1,9 +1,11 @@
 //! What follows from events about money: refunds, declined attempts, credit notes, disputes, and too much of it.
 
 use entity::{InvoiceStatus, Minor, PaymentKind, PaymentStatus, WebhookStatus};
-use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State};
+use fake_stripe::state::Links;
+use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State, Webhook};
 use serde_json::json;
 
+use crate::support::app::http_client;
 use crate::support::database::for_each_engine;
 use crate::support::hooks::{Hooks, SECRET, TOTAL, client_of, event, now, object, quick};
 
@@ -172,6 +174,37 @@ async fn money_beyond_what_is_due_shows_and_a_dispute_is_noted() {
         for kind in ["overpaid", "dispute_created"] {
             assert_eq!(kinds.iter().filter(|known| *known == kind).count(), 1, "{kinds:?}");
         }
+    })
+    .await;
+}
+
+/// What a visitor of the demo does: ask for the pay link, open its page, press the button.
+#[tokio::test]
+async fn whoever_pays_at_the_page_of_the_fake_has_paid_here() {
+    for_each_engine(async |engine| {
+        let hooks = Hooks::working(engine).await;
+        let id = hooks.open("one", Some("in_1")).await;
+        let webhook = Webhook { url: hooks.url("default"), secret: SECRET.to_owned() };
+        let state = State::with([Invoice::open("in_1", TOTAL).of("cus_stripe")]);
+        let now = Some(now() - 600);
+        let fake = FakeStripe::start(State { now, links: Links::Fake, webhook: Some(webhook), ..state }).await.unwrap();
+        let page = fake.hosted_invoice_url("in_1").unwrap();
+        let client = http_client();
+        let shown = client.get(&page).send().await.unwrap().text().await.unwrap();
+        assert!(shown.contains("<button>Pay 10.00 USD</button>"), "{shown}");
+        // The client follows the answer back to the page.
+        let pay = format!("{}/pay", page.trim_end_matches("?s=ap"));
+        let paid = client.post(pay).send().await.unwrap().text().await.unwrap();
+        assert!(paid.contains("Paid."), "{paid}");
+        hooks.until(|events| events.iter().filter(|it| it.status == WebhookStatus::Processed).count() == 4).await;
+        let invoice = hooks.invoice(&id).await;
+        assert_eq!((invoice.status, invoice.amount_paid), (InvoiceStatus::Paid, Minor(TOTAL)));
+        hooks.assert_sound().await;
+        // A fake that is started anew tells new events.
+        let ids: Vec<_> = fake.events().into_iter().map(|event| event.id).collect();
+        fake.replace(State::with([Invoice::open("in_1", TOTAL)]));
+        fake.change("in_1", &PAY_ALL).unwrap();
+        assert!(fake.events().iter().all(|event| !ids.contains(&event.id)));
     })
     .await;
 }
