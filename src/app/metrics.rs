@@ -9,7 +9,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::domain::clock::Clock;
-use crate::http::{self, AppState};
+use crate::http::{self, AppState, Transport};
 use crate::stats::{self, InboxStatus, PREFIX, ProcessStats, ReconcilerStats, Registry, StripeStats};
 use crate::store::{StoreError, webhook_event};
 
@@ -92,7 +92,7 @@ impl Metrics {
             // An error means that nobody can say so any more, which is as good.
             let _asked = stop.wait_for(|stop| *stop).await;
         };
-        http::serve(listener, router, stopped, STOP_TIMEOUT).await;
+        http::serve(listener, router, Transport::default(), stopped, STOP_TIMEOUT).await;
     }
 }
 

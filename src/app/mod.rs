@@ -2,9 +2,11 @@
 
 pub mod config;
 pub mod demo;
+mod descriptors;
 pub mod jobs;
 pub mod log;
 pub mod metrics;
+mod panics;
 pub mod verify;
 pub mod wiring;
 

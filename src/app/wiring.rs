@@ -16,13 +16,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::AppError;
 use super::config::{Config, DEFAULT_ENDPOINT, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::Reconciler;
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use super::metrics::Metrics;
+use super::{AppError, descriptors, panics};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
 use crate::actions::take_event::Endpoint;
@@ -32,7 +32,7 @@ use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::gate::Limits;
 use crate::graphql;
-use crate::http::{self, AppState, ExplorerMode, Inbox, RequestStats};
+use crate::http::{self, AppState, ExplorerMode, Inbox, RequestStats, Room};
 use crate::links::{Accounts, Links, Refresher};
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
 use crate::store::tenant::System;
@@ -185,6 +185,8 @@ pub async fn serve(
     demo: Option<DemoOptions>,
     announce: impl FnOnce(&Ready, Option<&Demo>),
 ) -> Result<(), AppError> {
+    panics::report();
+    descriptors::reserve(config.transport.connections_max);
     let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
@@ -230,7 +232,7 @@ pub async fn serve(
     };
     tracing::info!(%address, database = ready.database, engine = store.engine(), "Ready");
     announce(&ready, demo.as_ref());
-    http::serve(listener, http::router(state), stop, config.shutdown_deadline).await;
+    http::serve(listener, http::router(state), config.transport.clone(), stop, config.shutdown_deadline).await;
     if let Some(worker) = worker {
         worker.stop(WORKER_TIMEOUT).await;
     }
@@ -465,6 +467,8 @@ fn state(
             .map_or_else(|| demo::plain_explorer_config(GRAPHQL_PATH), |demo| demo.explorer_config(GRAPHQL_PATH)),
         debug_for_everyone: demo.is_some(),
         stats: RequestStats::default(),
+        transport: config.transport.clone(),
+        room: Room::new(&config.transport),
         draining: AtomicBool::new(false),
     }
 }

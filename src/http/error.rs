@@ -25,6 +25,11 @@ use crate::stripe::webhook::WebhookError;
 /// When to try again after an answer that there is nothing to answer with, in seconds.
 const RETRY_AFTER_SECONDS: &str = "2";
 
+/// The code of what is refused because too much is under way.
+const OVERLOADED: &str = "OVERLOADED";
+
+const TOO_MANY_CONNECTIONS: &str = "There are too many connections.";
+
 /// The largest body of a GraphQL request, in bytes.
 pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
 
@@ -34,6 +39,15 @@ pub(super) enum Refusal {
     /// No credential, or one that is refused; which, and why, is in the log only.
     #[error("The request needs a valid bearer token.")]
     Unauthenticated,
+    /// A cookie alone, and nothing that says that the page meant it.
+    #[error("The request has a cookie, and was not sent by a page that may use it.")]
+    CrossSite,
+    /// More headers, or longer ones, than a request may have.
+    #[error("The request has too many headers, or too long ones.")]
+    HeadersTooLarge,
+    /// Too much is under way already, in all, of the tenant or of the client.
+    #[error("Too many requests are being worked on; try again.")]
+    Overloaded,
     /// The client accepts neither media type.
     #[error("The answer can be application/graphql-response+json or application/json.")]
     NotAcceptable,
@@ -95,10 +109,24 @@ impl Refusal {
         response
     }
 
+    /// The answer outside `/graphql`.
+    pub(super) fn problem(&self, id: &RequestId) -> Response {
+        let status = self.status(Media::GraphqlResponse);
+        let mut response = coded_problem(status, &self.to_string(), self.code(), id);
+        response.headers_mut().extend(self.headers());
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().extend([retry_after()]);
+        }
+        response
+    }
+
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "UNAUTHENTICATED",
-            Self::NotAcceptable
+            Self::CrossSite => "CSRF_REFUSED",
+            Self::Overloaded => OVERLOADED,
+            Self::HeadersTooLarge
+            | Self::NotAcceptable
             | Self::Method
             | Self::NotAQuery
             | Self::BodyType
@@ -118,8 +146,10 @@ impl Refusal {
     /// Counts it, by where the request was refused.
     pub(super) fn count(&self, stats: &GraphqlStats) {
         let stage = match self {
-            Self::Unauthenticated => "credential",
-            Self::NotAcceptable
+            Self::Unauthenticated | Self::CrossSite => "credential",
+            Self::Overloaded => "room",
+            Self::HeadersTooLarge
+            | Self::NotAcceptable
             | Self::Method
             | Self::NotAQuery
             | Self::BodyType
@@ -137,6 +167,9 @@ impl Refusal {
     fn status(&self, media: Media) -> StatusCode {
         match self {
             Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Method | Self::NotAQuery => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -157,7 +190,9 @@ impl Refusal {
             Self::Method => &[(header::ALLOW, "GET, POST")],
             Self::NotAQuery => &[(header::ALLOW, "POST")],
             // The rest of the body is still on its way and would be read as the next request.
-            Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) => &[(header::CONNECTION, "close")],
+            Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) | Self::HeadersTooLarge => {
+                &[(header::CONNECTION, "close")]
+            }
             _ => &[],
         };
         fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
@@ -199,6 +234,8 @@ pub(super) enum NotTaken {
     Broken,
     /// It could not be stored.
     NotStored,
+    /// Too many are being taken.
+    Overloaded,
 }
 
 impl From<BodyError> for NotTaken {
@@ -241,6 +278,7 @@ impl NotTaken {
             Self::TooSlow => "too_slow",
             Self::Broken => "broken",
             Self::NotStored => "not_stored",
+            Self::Overloaded => "overloaded",
         }
     }
 
@@ -248,6 +286,7 @@ impl NotTaken {
     pub(super) fn answer(&self, id: &RequestId) -> Response {
         let (status, detail) = match self {
             Self::NoEndpoint => return nothing_here(id),
+            Self::Overloaded => return Refusal::Overloaded.problem(id),
             Self::Signature => (StatusCode::BAD_REQUEST, "invalid_signature"),
             Self::NoEvent => (StatusCode::BAD_REQUEST, "invalid_event"),
             Self::Broken => (StatusCode::BAD_REQUEST, "The body broke off."),
@@ -272,12 +311,23 @@ pub(super) fn retry_after() -> (HeaderName, HeaderValue) {
     (header::RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS))
 }
 
-/// The answer of a request that panicked.
-pub(super) fn panicked(path: &str, media: Media, id: &RequestId) -> Response {
-    if path == super::GRAPHQL_PATH {
-        return Refusal::Internal.answer(media, id);
-    }
-    problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, id)
+/// The answer of a request that is refused whatever its path is, in the shape that is spoken there.
+pub(super) fn refused(refusal: &Refusal, path: &str, media: Media, id: &RequestId) -> Response {
+    if path == super::GRAPHQL_PATH { refusal.answer(media, id) } else { refusal.problem(id) }
+}
+
+/// What is sent on a connection that is not taken, before anything was read of it.
+pub(super) fn turned_away() -> Vec<u8> {
+    let id = RequestId::new();
+    let body = problem_body(StatusCode::SERVICE_UNAVAILABLE, TOO_MANY_CONNECTIONS, OVERLOADED, &id);
+    let head = format!(
+        "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/problem+json\r\ncontent-length: {}\r\n\
+         cache-control: no-store\r\nretry-after: {RETRY_AFTER_SECONDS}\r\nx-content-type-options: nosniff\r\n\
+         x-request-id: {}\r\nconnection: close\r\n\r\n",
+        body.len(),
+        id.as_str(),
+    );
+    [head.into_bytes(), body].concat()
 }
 
 /// There is nothing at this path.
@@ -288,13 +338,6 @@ pub(super) async fn not_found(Extension(id): Extension<RequestId>) -> Response {
 /// The same, for handlers that find out by themselves.
 pub(super) fn nothing_here(id: &RequestId) -> Response {
     problem(StatusCode::NOT_FOUND, "There is nothing at this path.", id)
-}
-
-/// There is no credential, or one that is refused.
-pub(super) fn unauthenticated(id: &RequestId) -> Response {
-    let mut response = problem(StatusCode::UNAUTHORIZED, &Refusal::Unauthenticated.to_string(), id);
-    response.headers_mut().extend(Refusal::Unauthenticated.headers());
-    response
 }
 
 /// There is something at this path, for other methods; the router adds which.
@@ -309,19 +352,31 @@ struct Problem<'a> {
     status: u16,
     detail: &'a str,
     instance: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    code: &'static str,
 }
 
 /// A problem document; the detail must be fit to be shown.
 pub(super) fn problem(status: StatusCode, detail: &str, id: &RequestId) -> Response {
+    coded_problem(status, detail, "", id)
+}
+
+/// The same with a code, for clients that tell one refusal from another.
+fn coded_problem(status: StatusCode, detail: &str, code: &'static str, id: &RequestId) -> Response {
+    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
+    (status, headers, problem_body(status, detail, code, id)).into_response()
+}
+
+fn problem_body(status: StatusCode, detail: &str, code: &'static str, id: &RequestId) -> Vec<u8> {
     let body = serde_json::to_vec(&Problem {
         r#type: "about:blank",
         title: status.canonical_reason().unwrap_or_default(),
         status: status.as_u16(),
         detail,
         instance: id.as_str(),
+        code,
     });
-    let headers = [(header::CONTENT_TYPE, "application/problem+json"), (header::CACHE_CONTROL, "no-store")];
-    (status, headers, body.unwrap_or_default()).into_response()
+    body.unwrap_or_default()
 }
 
 #[cfg(test)]

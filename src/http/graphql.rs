@@ -1,7 +1,7 @@
 //! `/graphql`: one request, read, measured, parsed and executed.
 //!
-//! The order is a promise: credentials before anything else is looked at, the gate before the parser. The whole
-//! request, its body included, has ten seconds.
+//! The order is a promise: credentials before anything else is looked at, the body before a place to work is taken, the
+//! gate before the parser. The whole request, its body included, has ten seconds.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use tokio::time::{Instant, timeout_at};
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, body, media, variables, viewer};
+use super::{AppState, answer, body, csrf, media, variables, viewer};
 use crate::domain::viewer::{Scope, Viewer};
 use crate::gate;
 use crate::graphql::RequestContext;
@@ -52,9 +52,12 @@ pub(super) async fn handle(
 
 async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
     let deadline = Instant::now() + TIMEOUT;
+    csrf::guard(&head.method, &head.headers, &state.transport.cors_origins)?;
     let viewer = authenticated(state, &head.headers)?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
-    let params = timeout_at(deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
+    let params = timeout_at(body_deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    let _seat = state.room.enter(viewer.tenant().id()).await.map_err(|_full| Refusal::Overloaded)?;
     gate::check(&params.query, &state.limits)?;
     let document = parse_query(&params.query).map_err(|error| refused_by_parser(&error))?;
     let operation = operation(&document, params.operation_name.as_deref())?;

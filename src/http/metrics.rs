@@ -1,8 +1,10 @@
 //! `/metrics`, on a listener of its own: what it tells is not for clients.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
@@ -28,7 +30,7 @@ where
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed)
         .layer(from_fn_with_state(None, request_id::follow))
-        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(Duration::ZERO, headers::secure))
 }
 
 fn show(text: String) -> Response {

@@ -1,11 +1,16 @@
 //! The HTTP face: GraphQL, webhooks, health, and the explorer.
 //!
-//! One request runs: request id and log line (`request_id.rs`) → route → for `/graphql` credentials (`viewer.rs`),
-//! negotiation, parameters, gate, execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs` when nothing ran).
-//! [`serve()`] accepts connections and ends them. Bodies are read here only, and never beyond their limit.
+//! One request runs: who asks (`client.rs`) → request id and log line (`request_id.rs`) → whether it may go on
+//! (`client.rs`) → route → for `/graphql` credentials (`csrf.rs`, `viewer.rs`), negotiation, parameters, a place to work
+//! (`room.rs`), gate, execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs` when nothing ran). [`serve()`]
+//! accepts connections and ends them (`accept/`). Bodies are read here only, and never beyond their limit.
 
+mod accept;
 mod answer;
 mod body;
+mod client;
+mod cors;
+mod csrf;
 mod error;
 mod explorer;
 mod graphql;
@@ -16,7 +21,8 @@ mod metrics;
 mod params;
 mod pay_url;
 mod request_id;
-mod serve;
+mod room;
+mod transport;
 mod variables;
 mod viewer;
 mod webhooks;
@@ -25,7 +31,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::Router;
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 
 use crate::auth::JwtKeys;
@@ -36,9 +42,11 @@ use crate::links::Links;
 use crate::stats::{GraphqlStats, HttpStats};
 use crate::store::Store;
 
+pub use accept::serve;
 pub use explorer::ExplorerMode;
 pub use metrics::metrics_router;
-pub use serve::serve;
+pub use room::Room;
+pub use transport::Transport;
 pub use webhooks::Inbox;
 
 /// Where GraphQL is answered.
@@ -68,6 +76,10 @@ pub struct AppState {
     pub debug_for_everyone: bool,
     /// What requests are counted in.
     pub stats: RequestStats,
+    /// What clients may hold of the server, and which of them are believed.
+    pub transport: Transport,
+    /// Where requests are worked on; made of `transport`.
+    pub room: Room,
     /// Set when the process was asked to stop; `/readyz` then says no.
     pub draining: AtomicBool,
 }
@@ -83,7 +95,7 @@ pub struct RequestStats {
 
 /// All routes.
 pub fn router(state: Arc<AppState>) -> Router {
-    Router::new()
+    let routes = Router::new()
         .route(GRAPHQL_PATH, any(graphql::handle))
         .route(pay_url::PATH, get(pay_url::handle))
         .route(webhooks::PATH, post(webhooks::handle))
@@ -92,8 +104,15 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route(health::VERSION, get(health::version))
         .merge(explorer::routes(state.explorer))
         .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
+        .method_not_allowed_fallback(error::method_not_allowed);
+    let routes = match cors::layer(&state.transport.cors_origins) {
+        Some(cors) => routes.layer(cors),
+        None => routes,
+    };
+    routes
+        .layer(from_fn_with_state(Arc::clone(&state), client::admit))
         .layer(from_fn_with_state(Some(state.stats.http.clone()), request_id::follow))
-        .layer(from_fn(headers::secure))
+        .layer(from_fn_with_state(state.transport.hsts, headers::secure))
+        .layer(from_fn_with_state(Arc::clone(&state), client::identify))
         .with_state(state)
 }

@@ -10,18 +10,17 @@ use async_graphql::parser::parse_query;
 use async_graphql::{Response as Answered, ServerError, Value as GraphqlValue, Variables};
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
-use axum::http::HeaderValue;
-use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
+use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
 
-use super::error::{nothing_here, problem, retry_after, unauthenticated};
+use super::error::{Refusal, nothing_here, problem, retry_after};
 use super::graphql::execute;
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, viewer};
+use super::{AppState, csrf, viewer};
 use crate::graphql::INTERNAL;
 
 /// Where it is asked.
@@ -39,11 +38,14 @@ pub(super) async fn handle(
     Extension(request): Extension<RequestId>,
     headers: HeaderMap,
 ) -> Response {
+    if let Err(refusal) = csrf::guard(&Method::GET, &headers, &state.transport.cors_origins) {
+        return refusal.problem(&request);
+    }
     let viewer = match viewer::of(&headers, &state.keys) {
         Ok(viewer) => viewer,
         Err(reason) => {
             tracing::info!(%reason, "a credential was refused");
-            return unauthenticated(&request);
+            return Refusal::Unauthenticated.problem(&request);
         }
     };
     // Bytes that are no text name no invoice.
@@ -51,6 +53,7 @@ pub(super) async fn handle(
     let Ok(document) = parse_query(QUESTION) else {
         return problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, &request);
     };
+    let Ok(_seat) = state.room.enter(viewer.tenant().id()).await else { return Refusal::Overloaded.problem(&request) };
     let variables = Variables::from_json(json!({ "id": id }));
     let params = Params { query: String::new(), operation_name: None, variables };
     let answered = execute(&state, viewer, document, params, false);

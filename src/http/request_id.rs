@@ -15,7 +15,9 @@ use futures::FutureExt;
 use tracing::Instrument;
 use ulid::Ulid;
 
-use super::{GRAPHQL_PATH, error, health, media, metrics, pay_url, webhooks};
+use super::client::ClientAddress;
+use super::error::{self, Refusal};
+use super::{GRAPHQL_PATH, health, media, metrics, pay_url, webhooks};
 use crate::stats::HttpStats;
 
 /// The header the id travels in, both ways.
@@ -35,8 +37,13 @@ impl RequestId {
         let only = stated.next().filter(|_first| stated.next().is_none());
         match only.and_then(|value| value.to_str().ok()).filter(|text| is_plain(text)) {
             Some(text) => Self(text.into()),
-            None => Self(Ulid::new().to_string().into()),
+            None => Self::new(),
         }
+    }
+
+    /// One that nobody had before.
+    pub(super) fn new() -> Self {
+        Self(Ulid::new().to_string().into())
     }
 
     /// The id as text.
@@ -75,7 +82,9 @@ fn method(method: &Method) -> &'static str {
 pub(super) async fn follow(State(stats): State<Option<HttpStats>>, mut request: Request, next: Next) -> Response {
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
-    let span = tracing::info_span!("request", request.id = id.as_str());
+    let address = request.extensions().get::<ClientAddress>().and_then(|client| client.0);
+    let span =
+        tracing::info_span!("request", request.id = id.as_str(), client.address = address.map(tracing::field::display));
     answered(request, next, &id, stats).instrument(span).await
 }
 
@@ -92,7 +101,7 @@ async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<Ht
             if let Some(stats) = &stats {
                 stats.panicked();
             }
-            error::panicked(&path, media, id)
+            error::refused(&Refusal::Internal, &path, media, id)
         }
     };
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -110,6 +119,14 @@ async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<Ht
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::body::{Body, to_bytes};
+    use axum::http::StatusCode;
+    use axum::middleware::from_fn;
+    use axum::routing::get;
+    use serde_json::{Value, json};
+    use tower::ServiceExt;
+
     use super::*;
 
     fn id(values: &[&'static str]) -> String {
@@ -132,5 +149,38 @@ mod tests {
             assert_eq!(ours.len(), 26, "{values:?}");
             assert!(is_plain(&ours));
         }
+    }
+
+    async fn fall() {
+        tokio::task::yield_now().await;
+        panic!("with the caller's secret in it");
+    }
+
+    /// What is answered at a path, where some fall and others stand.
+    async fn answer(router: &Router, path: &str) -> (StatusCode, HeaderMap, Value) {
+        let request = Request::builder().uri(path).header(HEADER, "r-1").body(Body::empty()).unwrap();
+        let (head, body) = router.clone().oneshot(request).await.unwrap().into_parts();
+        let body = to_bytes(body, 10_000).await.unwrap();
+        (head.status, head.headers, serde_json::from_slice(&body).unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_the_answer_of_its_request_alone() {
+        let routes =
+            Router::new().route("/graphql", get(fall)).route("/fall", get(fall)).route("/stand", get(|| async {}));
+        let followed = routes.layer(from_fn(follow));
+        let (graphql, fall, stand) =
+            tokio::join!(answer(&followed, "/graphql"), answer(&followed, "/fall"), answer(&followed, "/stand"));
+        assert_eq!(stand.0, StatusCode::OK);
+        for (status, headers, body) in [&graphql, &fall] {
+            assert_eq!(
+                (*status, &headers[HEADER]),
+                (StatusCode::INTERNAL_SERVER_ERROR, &HeaderValue::from_static("r-1"))
+            );
+            assert!(!body.to_string().contains("secret"), "{body}");
+        }
+        assert_eq!(graphql.2["errors"][0]["extensions"], json!({ "code": "INTERNAL", "requestId": "r-1" }));
+        assert_eq!((&fall.2["code"], &fall.2["instance"]), (&json!("INTERNAL"), &json!("r-1")));
+        assert_eq!(answer(&followed, "/stand").await.0, StatusCode::OK);
     }
 }

@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
@@ -31,9 +30,6 @@ pub(super) const PATH: &str = "/webhooks/stripe/{endpoint}";
 
 /// The header with the signatures.
 const SIGNATURE: &str = "stripe-signature";
-
-/// How long a body may take to arrive.
-const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What takes webhooks.
 #[derive(Clone)]
@@ -80,8 +76,9 @@ pub(super) async fn handle(
 async fn take(state: &AppState, name: &str, headers: &HeaderMap, body: Body) -> Result<Taken, NotTaken> {
     let inbox = &state.inbox;
     let endpoint = inbox.endpoints.get(name).ok_or(NotTaken::NoEndpoint)?;
-    let body = timeout(BODY_TIMEOUT, body::read(body, headers, BODY_BYTES_MAX));
+    let body = timeout(state.transport.body_timeout, body::read(body, headers, BODY_BYTES_MAX));
     let body = body.await.map_err(|_elapsed| NotTaken::TooSlow)??;
+    let _place = state.room.enter_inbox().await.map_err(|_full| NotTaken::Overloaded)?;
     let mut signatures = headers.get_all(SIGNATURE).iter();
     let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
     let now = inbox.clock.now();

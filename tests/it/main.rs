@@ -36,5 +36,6 @@ mod side_by_side;
 mod stripe_client;
 mod support;
 mod tenancy;
+mod transport;
 mod verify;
 mod webhooks;

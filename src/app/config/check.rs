@@ -72,6 +72,7 @@ impl Check {
                 given.shutdown_deadline_ms.as_ref(),
                 SHUTDOWN_DEADLINE_MS,
             ),
+            transport: self.transport(given),
             explorer: self.explorer(given),
             stripe: self.stripe(given),
             webhooks: self.webhooks(given),
@@ -186,7 +187,7 @@ impl Check {
         hosts
     }
 
-    fn time(&mut self, setting: &str, given: Option<&Given>, default_ms: u64) -> Duration {
+    pub(super) fn time(&mut self, setting: &str, given: Option<&Given>, default_ms: u64) -> Duration {
         Duration::from_millis(self.number(setting, given, default_ms, TIMEOUT_MS))
     }
 

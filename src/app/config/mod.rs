@@ -6,6 +6,7 @@
 
 mod check;
 mod stripe;
+mod transport;
 mod webhooks;
 
 use std::collections::BTreeMap;
@@ -19,7 +20,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
 use crate::domain::link::LinkHosts;
-use crate::http::ExplorerMode;
+use crate::http::{ExplorerMode, Transport};
 use crate::store::{DatabaseUrl, PoolSettings};
 use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
@@ -41,6 +42,23 @@ mod env {
     pub(super) const LISTEN: &str = "BILLING_LISTEN";
     pub(super) const METRICS_LISTEN: &str = "BILLING_METRICS_LISTEN";
     pub(super) const SHUTDOWN_DEADLINE_MS: &str = "BILLING_SHUTDOWN_DEADLINE_MS";
+    pub(super) const TRUSTED_PROXIES: &str = "BILLING_TRUSTED_PROXIES";
+    pub(super) const CORS_ORIGINS: &str = "BILLING_CORS_ORIGINS";
+    pub(super) const HSTS_SECONDS: &str = "BILLING_HSTS_SECONDS";
+    pub(super) const CONNECTIONS_MAX: &str = "BILLING_CONNECTIONS_MAX";
+    pub(super) const CONNECTIONS_PER_ADDRESS: &str = "BILLING_CONNECTIONS_PER_ADDRESS";
+    pub(super) const STREAMS_PER_CONNECTION: &str = "BILLING_STREAMS_PER_CONNECTION";
+    pub(super) const HEADERS_MAX: &str = "BILLING_HEADERS_MAX";
+    pub(super) const HEADERS_BYTES_MAX: &str = "BILLING_HEADERS_BYTES_MAX";
+    pub(super) const HEADERS_TIMEOUT_MS: &str = "BILLING_HEADERS_TIMEOUT_MS";
+    pub(super) const BODY_TIMEOUT_MS: &str = "BILLING_BODY_TIMEOUT_MS";
+    pub(super) const IDLE_TIMEOUT_MS: &str = "BILLING_IDLE_TIMEOUT_MS";
+    pub(super) const ANSWER_TIMEOUT_MS: &str = "BILLING_ANSWER_TIMEOUT_MS";
+    pub(super) const EXECUTING_MAX: &str = "BILLING_EXECUTING_MAX";
+    pub(super) const EXECUTING_PER_TENANT: &str = "BILLING_EXECUTING_PER_TENANT";
+    pub(super) const QUEUE_MAX: &str = "BILLING_QUEUE_MAX";
+    pub(super) const QUEUE_TIMEOUT_MS: &str = "BILLING_QUEUE_TIMEOUT_MS";
+    pub(super) const WEBHOOKS_EXECUTING_MAX: &str = "BILLING_WEBHOOKS_EXECUTING_MAX";
     pub(super) const JWT_SECRET: &str = "BILLING_JWT_SECRET";
     pub(super) const JWT_ISSUER: &str = "BILLING_JWT_ISSUER";
     pub(super) const JWT_AUDIENCE: &str = "BILLING_JWT_AUDIENCE";
@@ -122,6 +140,57 @@ pub struct Settings {
     /// How long running requests may go on after SIGTERM, in milliseconds [default: 4000]
     #[arg(long, global = true, env = env::SHUTDOWN_DEADLINE_MS, value_name = "MS", hide_short_help = true)]
     shutdown_deadline_ms: Option<Given>,
+    /// Networks of proxies whose `X-Forwarded-For` is believed, with commas between them
+    #[arg(long, global = true, env = env::TRUSTED_PROXIES, value_name = "NETWORKS", hide_short_help = true)]
+    trusted_proxies: Option<Given>,
+    /// Origins of other sites whose pages may ask, with commas between them
+    #[arg(long, global = true, env = env::CORS_ORIGINS, value_name = "ORIGINS", hide_short_help = true)]
+    cors_origins: Option<Given>,
+    /// For how long browsers shall come by TLS only; 0 says nothing about it [default: 0]
+    #[arg(long, global = true, env = env::HSTS_SECONDS, value_name = "SECONDS", hide_short_help = true)]
+    hsts_seconds: Option<Given>,
+    /// Connections in all [default: 10000]
+    #[arg(long, global = true, env = env::CONNECTIONS_MAX, value_name = "NUMBER", hide_short_help = true)]
+    connections_max: Option<Given>,
+    /// Connections of one address, but for trusted proxies [default: 100]
+    #[arg(long, global = true, env = env::CONNECTIONS_PER_ADDRESS, value_name = "NUMBER", hide_short_help = true)]
+    connections_per_address: Option<Given>,
+    /// Requests at the same time on one connection of HTTP/2 [default: 100]
+    #[arg(long, global = true, env = env::STREAMS_PER_CONNECTION, value_name = "NUMBER", hide_short_help = true)]
+    streams_per_connection: Option<Given>,
+    /// Headers of one request [default: 100]
+    #[arg(long, global = true, env = env::HEADERS_MAX, value_name = "NUMBER", hide_short_help = true)]
+    headers_max: Option<Given>,
+    /// Bytes of a request's address and headers [default: 65536]
+    #[arg(long, global = true, env = env::HEADERS_BYTES_MAX, value_name = "BYTES", hide_short_help = true)]
+    headers_bytes_max: Option<Given>,
+    /// Longest time for the headers of a request, in milliseconds [default: 10000]
+    #[arg(long, global = true, env = env::HEADERS_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    headers_timeout_ms: Option<Given>,
+    /// Longest time for a body, in milliseconds [default: 10000]
+    #[arg(long, global = true, env = env::BODY_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    body_timeout_ms: Option<Given>,
+    /// Longest rest of a connection between two requests, in milliseconds [default: 75000]
+    #[arg(long, global = true, env = env::IDLE_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    idle_timeout_ms: Option<Given>,
+    /// Longest time for a client to read an answer, in milliseconds [default: 30000]
+    #[arg(long, global = true, env = env::ANSWER_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    answer_timeout_ms: Option<Given>,
+    /// Requests that are worked on at the same time [default: 512]
+    #[arg(long, global = true, env = env::EXECUTING_MAX, value_name = "NUMBER", hide_short_help = true)]
+    executing_max: Option<Given>,
+    /// Those of one tenant [default: 64]
+    #[arg(long, global = true, env = env::EXECUTING_PER_TENANT, value_name = "NUMBER", hide_short_help = true)]
+    executing_per_tenant: Option<Given>,
+    /// Requests that wait to be worked on [default: 512]
+    #[arg(long, global = true, env = env::QUEUE_MAX, value_name = "NUMBER", hide_short_help = true)]
+    queue_max: Option<Given>,
+    /// How long they wait, in milliseconds [default: 500]
+    #[arg(long, global = true, env = env::QUEUE_TIMEOUT_MS, value_name = "MS", hide_short_help = true)]
+    queue_timeout_ms: Option<Given>,
+    /// Webhooks that are taken at the same time [default: 64]
+    #[arg(long, global = true, env = env::WEBHOOKS_EXECUTING_MAX, value_name = "NUMBER", hide_short_help = true)]
+    webhooks_executing_max: Option<Given>,
     /// The secret that tokens are signed with, at least 32 bytes; the demo makes one. Others can see the flag: prefer
     /// the environment
     #[arg(long, global = true, env = env::JWT_SECRET, value_name = "SECRET", hide_env_values = true)]
@@ -253,6 +322,8 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// How long running requests may go on once the program shall stop.
     pub shutdown_deadline: Duration,
+    /// How clients are met.
+    pub transport: Transport,
     /// Which page is served as the explorer.
     pub explorer: ExplorerMode,
     /// Accounts at Stripe. Without any, links come from the mirror, and there is no pay link.
@@ -318,6 +389,23 @@ impl Settings {
             listen: first(self.listen, file.listen),
             metrics_listen: first(self.metrics_listen, file.metrics_listen),
             shutdown_deadline_ms: first(self.shutdown_deadline_ms, file.shutdown_deadline_ms),
+            trusted_proxies: first(self.trusted_proxies, file.trusted_proxies),
+            cors_origins: first(self.cors_origins, file.cors_origins),
+            hsts_seconds: first(self.hsts_seconds, file.hsts_seconds),
+            connections_max: first(self.connections_max, file.connections_max),
+            connections_per_address: first(self.connections_per_address, file.connections_per_address),
+            streams_per_connection: first(self.streams_per_connection, file.streams_per_connection),
+            headers_max: first(self.headers_max, file.headers_max),
+            headers_bytes_max: first(self.headers_bytes_max, file.headers_bytes_max),
+            headers_timeout_ms: first(self.headers_timeout_ms, file.headers_timeout_ms),
+            body_timeout_ms: first(self.body_timeout_ms, file.body_timeout_ms),
+            idle_timeout_ms: first(self.idle_timeout_ms, file.idle_timeout_ms),
+            answer_timeout_ms: first(self.answer_timeout_ms, file.answer_timeout_ms),
+            executing_max: first(self.executing_max, file.executing_max),
+            executing_per_tenant: first(self.executing_per_tenant, file.executing_per_tenant),
+            queue_max: first(self.queue_max, file.queue_max),
+            queue_timeout_ms: first(self.queue_timeout_ms, file.queue_timeout_ms),
+            webhooks_executing_max: first(self.webhooks_executing_max, file.webhooks_executing_max),
             jwt_secret: first(self.jwt_secret, file.jwt_secret),
             jwt_issuer: first(self.jwt_issuer, file.jwt_issuer),
             jwt_audience: first(self.jwt_audience, file.jwt_audience),
@@ -393,7 +481,7 @@ impl Config {
         let base = self.stripe.base.as_ref().map(BaseUrl::url);
         let millis = |time: Duration| json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         let minutes = |time: Duration| json!(time.as_secs() / 60);
-        vec![
+        let mut shown = vec![
             ("database_url", json!(self.store.url.shown())),
             ("db_connections", json!(pool.connections)),
             ("db_acquire_timeout_ms", millis(pool.acquire_timeout)),
@@ -415,7 +503,9 @@ impl Config {
             ("webhook_keep_days", json!(self.webhook_keep.as_secs() / SECONDS_OF_A_DAY)),
             ("log_format", json!(self.log.format.word())),
             ("log_level", json!(self.log.level)),
-        ]
+        ];
+        shown.extend(transport::shown(&self.transport));
+        shown
     }
 }
 

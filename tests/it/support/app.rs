@@ -12,7 +12,7 @@ use billing_gateway::demo::Plan;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
-use billing_gateway::http::{self, AppState, ExplorerMode, RequestStats};
+use billing_gateway::http::{self, AppState, ExplorerMode, RequestStats, Room, Transport};
 use billing_gateway::links::{Accounts, Links};
 use billing_gateway::stats::StripeStats;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
@@ -71,23 +71,33 @@ impl TestApp {
 
     /// A server on either engine.
     pub(crate) async fn on(engine: Engine) -> Self {
-        Self::start(engine, None, None).await
+        Self::start(engine, None, None, Transport::default()).await
     }
 
     /// A server on SQLite beside a fake of Stripe that knows the demo's invoices.
     pub(crate) async fn with_stripe() -> (Self, FakeStripe) {
         let state = serde_json::from_value(Plan::of(0).stripe_state()).unwrap();
         let fake = FakeStripe::start(State { rate_per_second: 0, ..state }).await.unwrap();
-        let app = Self::start(Engine::Sqlite, None, Some(fake.url())).await;
+        let app = Self::start(Engine::Sqlite, None, Some(fake.url()), Transport::default()).await;
         (app, fake)
     }
 
     /// A server on either engine with pools of its own. The demo is loaded through ordinary ones.
     pub(crate) async fn with_pools(engine: Engine, pools: PoolSettings) -> Self {
-        Self::start(engine, Some(pools), None).await
+        Self::start(engine, Some(pools), None, Transport::default()).await
     }
 
-    async fn start(engine: Engine, pools: Option<PoolSettings>, stripe: Option<&str>) -> Self {
+    /// A server on SQLite that meets clients in its own way.
+    pub(crate) async fn with_transport(transport: Transport) -> Self {
+        Self::start(Engine::Sqlite, None, None, transport).await
+    }
+
+    /// A server on Postgres with pools of its own that meets clients in its own way.
+    pub(crate) async fn with_pools_and_transport(pools: PoolSettings, transport: Transport) -> Self {
+        Self::start(Engine::Postgres, Some(pools), None, transport).await
+    }
+
+    async fn start(engine: Engine, pools: Option<PoolSettings>, stripe: Option<&str>, transport: Transport) -> Self {
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -111,12 +121,14 @@ impl TestApp {
             explorer_config: demo.explorer_config("/graphql"),
             debug_for_everyone: true,
             stats: RequestStats::default(),
+            transport: transport.clone(),
+            room: Room::new(&transport),
             draining: AtomicBool::new(false),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let router = http::router(Arc::new(state));
-        tokio::spawn(http::serve(listener, router, std::future::pending::<()>(), Duration::from_secs(1)));
+        tokio::spawn(http::serve(listener, router, transport, std::future::pending::<()>(), Duration::from_secs(1)));
         let named = demo.characters.iter().chain(&demo.imported);
         Self {
             client: http_client(),

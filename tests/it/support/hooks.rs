@@ -14,7 +14,7 @@ use billing_gateway::domain::bill::{Bill, BillKeys, BillLine};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::gate::Limits;
-use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, RequestStats};
+use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, RequestStats, Room, Transport};
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
 use billing_gateway::stats::{StripeStats, WebhookStats};
@@ -373,11 +373,19 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         explorer_config: json!({}),
         debug_for_everyone: false,
         stats: RequestStats::default(),
+        transport: Transport::default(),
+        room: Room::new(&Transport::default()),
         draining: AtomicBool::new(false),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let router = http::router(Arc::new(state));
-    tokio::spawn(http::serve(listener, router, std::future::pending::<()>(), Duration::from_secs(1)));
+    tokio::spawn(http::serve(
+        listener,
+        router,
+        Transport::default(),
+        std::future::pending::<()>(),
+        Duration::from_secs(1),
+    ));
     base
 }

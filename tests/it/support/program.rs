@@ -108,10 +108,17 @@ impl Running {
         self.child.wait().expect("its end can be waited for");
     }
 
+    /// Sends it a signal.
+    pub(crate) fn tell(&self, signal: &str) {
+        let told = Command::new("kill").args([&format!("-{signal}"), &self.child.id().to_string()]).status();
+        assert!(told.is_ok_and(|status| status.success()), "it can be sent {signal}");
+    }
+
     /// Tells it to stop, makes sure that it does in time and well, and gives the rest of its output.
     pub(crate) fn stop(mut self) -> String {
-        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status();
-        assert!(told.is_ok_and(|status| status.success()), "it can be told to stop");
+        if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
+            self.tell("TERM");
+        }
         let begun = Instant::now();
         let status = loop {
             if let Some(status) = self.child.try_wait().expect("its end can be waited for") {
