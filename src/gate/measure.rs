@@ -6,8 +6,8 @@
 //!    then each operation. Its work is the number of definitions and spreads in the text, however
 //!    large the expanded document would be.
 //!
-//! The caller compares with the limits between the stages, so each works on bounded input. The cost
-//! of a query will be one more number of [`Extent`], added up in stage 3 like the others.
+//! The caller compares with the limits between the stages, so each works on bounded input. What a query costs is no
+//! number of the document alone: `plan.rs` has it.
 
 use std::collections::HashMap;
 
@@ -62,15 +62,6 @@ pub struct Measured {
     pub root_fields: usize,
 }
 
-/// Why fragments cannot be written out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endless {
-    /// A fragment spreads itself, directly or through others.
-    Cycle,
-    /// Two fragments have the same name, so a spread does not say which is meant.
-    Duplicate,
-}
-
 impl Measured {
     /// Counts bytes, tokens, nesting and directives.
     ///
@@ -104,15 +95,12 @@ impl Measured {
         self.field_directives = outline.field_directives;
     }
 
-    /// Adds the numbers that depend on what fragments hold.
-    ///
-    /// # Errors
-    /// [`Endless`] when there is no such number, which is a mistake in the document.
-    pub(super) fn add_expansion(&mut self, outline: &Outline<'_>) -> Result<(), Endless> {
-        let fragments = expand_fragments(&outline.fragments)?;
+    /// Adds the numbers that depend on what fragments hold, which are worked out in `order`.
+    pub(super) fn add_expansion(&mut self, outline: &Outline<'_>, order: &[usize]) {
+        let fragments = expand_fragments(&outline.fragments, order);
         let mut all_operations = Extent::default();
         for operation in &outline.operations {
-            let extent = operation.expand(&fragments);
+            let extent = operation.body.expand(&fragments);
             self.cover_operation(&extent);
             all_operations.add_sums(&extent);
         }
@@ -120,7 +108,6 @@ impl Measured {
         for extent in fragments.values() {
             self.cover_walk(extent);
         }
-        Ok(())
     }
 
     /// Takes the numbers that say what running an operation may take.
@@ -155,44 +142,13 @@ impl Definition<'_> {
     }
 }
 
-/// The numbers of every fragment by name, each worked out once.
-///
-/// A fragment is ready when all its spreads are known (Kahn's order), so nothing recurses and a
-/// cycle shows as fragments that never get ready. A spread of a name without a fragment is left to
-/// the validators.
-fn expand_fragments<'a>(fragments: &[(&'a str, Definition<'a>)]) -> Result<HashMap<&'a str, Extent>, Endless> {
-    let by_name: HashMap<&str, &Definition<'a>> =
-        fragments.iter().map(|(name, definition)| (*name, definition)).collect();
-    if by_name.len() < fragments.len() {
-        return Err(Endless::Duplicate);
+/// The numbers of every fragment by name, each worked out once, after those it spreads.
+fn expand_fragments<'a>(fragments: &[(&'a str, Definition<'a>)], order: &[usize]) -> HashMap<&'a str, Extent> {
+    let mut known: HashMap<&'a str, Extent> = HashMap::with_capacity(fragments.len());
+    for (name, definition) in order.iter().filter_map(|at| fragments.get(*at)) {
+        known.insert(name, definition.expand(&known));
     }
-    let mut waiting: HashMap<&str, usize> = HashMap::new();
-    let mut users: HashMap<&str, Vec<&'a str>> = HashMap::new();
-    let mut ready: Vec<&'a str> = Vec::new();
-    for (name, definition) in fragments {
-        let mut unknown: usize = 0;
-        for spread in definition.spreads.iter().filter(|at| by_name.contains_key(at.fragment)) {
-            users.entry(spread.fragment).or_default().push(name);
-            unknown = unknown.saturating_add(1);
-        }
-        waiting.insert(name, unknown);
-        ready.extend((unknown == 0).then_some(*name));
-    }
-    let mut known: HashMap<&'a str, Extent> = HashMap::new();
-    while let Some(name) = ready.pop() {
-        if let Some(definition) = by_name.get(name) {
-            known.insert(name, definition.expand(&known));
-        }
-        for user in users.remove(name).unwrap_or_default() {
-            let unknown = waiting.entry(user).or_default();
-            *unknown = unknown.saturating_sub(1);
-            ready.extend((*unknown == 0).then_some(user));
-        }
-    }
-    if known.len() < fragments.len() {
-        return Err(Endless::Cycle);
-    }
-    Ok(known)
+    known
 }
 
 #[cfg(test)]
@@ -201,19 +157,19 @@ mod tests {
 
     use proptest::prelude::{Strategy, any, prop, prop_assert_eq, proptest};
 
-    use super::{Endless, HashMap, Measured, Outline, expand_fragments};
+    use super::super::order::{Endless, order};
+    use super::{HashMap, Measured, Outline, expand_fragments};
 
     fn measure(document: &str) -> Measured {
         let mut measured = Measured::of_text(document).unwrap();
         let outline = Outline::read(document).unwrap();
         measured.add_outline(&outline);
-        measured.add_expansion(&outline).unwrap();
+        measured.add_expansion(&outline, &order(&outline.fragments).unwrap());
         measured
     }
 
     fn endless(document: &str) -> Endless {
-        let outline = Outline::read(document).unwrap();
-        Measured::default().add_expansion(&outline).unwrap_err()
+        order(&Outline::read(document).unwrap().fragments).unwrap_err()
     }
 
     #[test]
@@ -385,9 +341,10 @@ mod tests {
         fn every_token_is_read_once_and_every_fragment_worked_out_once(document in layered()) {
             let outline = Outline::read(&document).unwrap();
             let fragments = outline.fragments.iter().map(|(_, fragment)| fragment);
-            let read: usize = outline.operations.iter().chain(fragments).map(|one| one.own.tokens).sum();
+            let bodies = outline.operations.iter().map(|operation| &operation.body);
+            let read: usize = bodies.chain(fragments).map(|one| one.own.tokens).sum();
             prop_assert_eq!(read, Measured::of_text(&document).unwrap().tokens);
-            let known = expand_fragments(&outline.fragments).unwrap();
+            let known = expand_fragments(&outline.fragments, &order(&outline.fragments).unwrap());
             prop_assert_eq!(known.len(), outline.fragments.len());
         }
     }

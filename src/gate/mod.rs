@@ -9,20 +9,27 @@
 //! line and column, instead of leaving the syntax error to the parser: a document the two read
 //! differently would otherwise pass unmeasured.
 
+mod cost;
 mod extent;
 mod lexer;
 mod limits;
 mod measure;
+mod order;
 mod outline;
+mod plan;
+mod size;
 
 use std::fmt;
 
 use lexer::Unreadable;
-use measure::Endless;
+use order::Endless;
 use outline::Outline;
 
+pub use cost::{CostTable, Rule, Times};
 pub use limits::Limits;
 pub use measure::Measured;
+pub use plan::CostPlan;
+pub use size::Size;
 
 /// Measures `document` and compares every number with `limits`.
 ///
@@ -30,15 +37,30 @@ pub use measure::Measured;
 /// [`GateError`] for the first limit that is exceeded, for text that is not an executable document,
 /// and for fragments that spread themselves or share a name. Names, types and values are not judged.
 pub fn check(document: &str, limits: &Limits) -> Result<Measured, GateError> {
+    Ok(read(document, limits)?.0)
+}
+
+/// Does the same, and gives how the cost of the document's operations follows from a request's variables.
+///
+/// # Errors
+/// Those of [`check`]: what an operation may cost depends on who asks, and is compared by the caller.
+pub fn examine(document: &str, limits: &Limits, costs: &CostTable) -> Result<(Measured, CostPlan), GateError> {
+    let (measured, outline, order) = read(document, limits)?;
+    Ok((measured, CostPlan::new(&outline, &order, costs)))
+}
+
+/// The numbers of an accepted document, its outline, and the order in which its fragments are worked out.
+fn read<'a>(document: &'a str, limits: &Limits) -> Result<(Measured, Outline<'a>, Vec<usize>), GateError> {
     within(document.len(), limits.document_bytes, GateError::DocumentTooLarge)?;
     let mut measured = Measured::of_text(document).map_err(|at| unreadable(document, at))?;
     admit(&measured, limits)?;
     let outline = Outline::read(document).map_err(|at| unreadable(document, at))?;
     measured.add_outline(&outline);
     admit(&measured, limits)?;
-    measured.add_expansion(&outline)?;
+    let order = order::order(&outline.fragments)?;
+    measured.add_expansion(&outline, &order);
     admit(&measured, limits)?;
-    Ok(measured)
+    Ok((measured, outline, order))
 }
 
 /// Why a document is refused. Every message is safe for the client: numbers and fixed words, at most

@@ -1,19 +1,21 @@
 //! The shape of a document: which fields stand where, and which fragments are spread where.
 //!
-//! One pass over the tokens, with a stack of its own instead of recursion. Values, types and
-//! arguments are stepped over as balanced brackets. What is kept per definition: its own numbers
-//! and its list of spreads. No fragment is looked into here; `measure.rs` puts them together.
+//! One pass over the tokens, with a stack of its own instead of recursion. Values and types are
+//! stepped over as balanced brackets; of arguments and variables only what tells a number of
+//! objects is kept. What is kept per definition: its own numbers, its list of spreads, and its
+//! steps. No fragment is looked into here; `measure.rs` and `plan.rs` put them together.
 //! Only what this reading understands gets past the gate. Where the parser behind it reads more
 //! than the specification allows (`fragmentF on T`, a comment behind `on`), the document is refused.
 
 use super::extent::{Extent, Place};
 use super::lexer::{Kind, Lexer, Token, Unreadable};
+use super::size::{Argument, Size, Variable, Written};
 
 /// All definitions of a document.
 #[derive(Debug, Default)]
 pub(super) struct Outline<'a> {
     /// Operations, in the order of the text.
-    pub(super) operations: Vec<Definition<'a>>,
+    pub(super) operations: Vec<Operation<'a>>,
     /// Fragments with their names, in the order of the text; a name may repeat.
     pub(super) fragments: Vec<(&'a str, Definition<'a>)>,
     /// Variables declared by all operations together.
@@ -22,13 +24,60 @@ pub(super) struct Outline<'a> {
     pub(super) field_directives: usize,
 }
 
+/// Which root type an operation begins at.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Root {
+    #[default]
+    Query,
+    Mutation,
+    Subscription,
+}
+
+/// An operation and its head.
+#[derive(Debug, Default)]
+pub(super) struct Operation<'a> {
+    /// Where it begins.
+    pub(super) root: Root,
+    /// Its name.
+    pub(super) name: Option<&'a str>,
+    /// What it declares.
+    pub(super) variables: Vec<Variable<'a>>,
+    /// What it selects.
+    pub(super) body: Definition<'a>,
+}
+
 /// One operation or fragment, fragments inside it not written out.
 #[derive(Debug, Default)]
 pub(super) struct Definition<'a> {
+    /// The type that a fragment is about; empty for an operation.
+    pub(super) type_name: &'a str,
     /// What its own text amounts to; each spread counts as one field without anything below.
     pub(super) own: Extent,
     /// The fragments it spreads, once per spread.
     pub(super) spreads: Vec<SpreadAt<'a>>,
+    /// Its text as a walk: one step for each field, spread and inline fragment, and one at the end of each that has a
+    /// selection set.
+    pub(super) steps: Vec<Step<'a>>,
+}
+
+/// One step of the walk through a definition.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step<'a> {
+    /// To a field, and below it when it has a selection set.
+    Field {
+        /// Its name, not its alias.
+        name: &'a str,
+        /// Its arguments.
+        arguments: Vec<Argument<'a>>,
+        /// Whether there is something below.
+        opens: bool,
+    },
+    /// Into an inline fragment, perhaps on a type.
+    Inline(Option<&'a str>),
+    /// Over the spread of a fragment.
+    Spread(&'a str),
+    /// Back up from a selection set.
+    Up,
 }
 
 /// A fragment spread and the place where its selection set is to be put.
@@ -81,7 +130,7 @@ impl<'a> Reader<'a> {
     fn definition(&mut self) -> Result<(), Unreadable> {
         self.read = 0;
         match self.next.map(|first| (first.kind, first.text)) {
-            Some((Kind::BraceOpen, _)) => self.operation(),
+            Some((Kind::BraceOpen, _)) => self.operation(Operation::default()),
             Some((Kind::Name, "query" | "mutation" | "subscription")) => self.named_operation(),
             Some((Kind::Name, "fragment")) => self.fragment(),
             _ => Err(self.misfit("an operation or a fragment")),
@@ -89,22 +138,25 @@ impl<'a> Reader<'a> {
     }
 
     fn named_operation(&mut self) -> Result<(), Unreadable> {
+        let root = match self.next.map(|keyword| keyword.text) {
+            Some("mutation") => Root::Mutation,
+            Some("subscription") => Root::Subscription,
+            _ => Root::Query,
+        };
         self.advance()?;
-        if self.at(Kind::Name) {
+        let name = self.next.filter(|token| token.kind == Kind::Name).map(|token| token.text);
+        if name.is_some() {
             self.advance()?;
         }
-        if self.at(Kind::ParenOpen) {
-            let declared = self.group()?;
-            self.outline.variables = self.outline.variables.saturating_add(declared);
-        }
+        let variables = if self.at(Kind::ParenOpen) { self.variables()? } else { Vec::new() };
         self.directives()?;
-        self.operation()
+        self.operation(Operation { root, name, variables, ..Operation::default() })
     }
 
     /// Reads the selection set of an operation, all before it having been read.
-    fn operation(&mut self) -> Result<(), Unreadable> {
-        let definition = self.selections()?;
-        self.outline.operations.push(definition);
+    fn operation(&mut self, head: Operation<'a>) -> Result<(), Unreadable> {
+        let body = self.selections()?;
+        self.outline.operations.push(Operation { body, ..head });
         Ok(())
     }
 
@@ -115,9 +167,9 @@ impl<'a> Reader<'a> {
         if on.text != "on" {
             return Err(Unreadable { offset: on.start, expected: "`on`" });
         }
-        self.expect(Kind::Name, "the type of the fragment")?;
+        let type_name = self.expect(Kind::Name, "the type of the fragment")?.text;
         self.directives()?;
-        let definition = self.selections()?;
+        let definition = Definition { type_name, ..self.selections()? };
         self.outline.fragments.push((name.text, definition));
         Ok(())
     }
@@ -132,10 +184,11 @@ impl<'a> Reader<'a> {
             if self.at(Kind::BraceClose) {
                 self.advance()?;
                 open.pop();
+                definition.steps.extend((!open.is_empty()).then_some(Step::Up));
             } else if self.at(Kind::Spread) {
                 open.extend(self.spread(place, &mut definition)?);
             } else {
-                open.extend(self.field(place, &mut definition.own)?);
+                open.extend(self.field(place, &mut definition)?);
             }
         }
         definition.own.tokens = self.read;
@@ -143,7 +196,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a field; gives the place of its selection set when that has just been opened.
-    fn field(&mut self, place: Place, own: &mut Extent) -> Result<Option<Place>, Unreadable> {
+    fn field(&mut self, place: Place, definition: &mut Definition<'a>) -> Result<Option<Place>, Unreadable> {
         let first = self.expect(Kind::Name, "a field, `...` or `}`")?;
         let aliased = self.at(Kind::Colon);
         let name = if aliased {
@@ -152,11 +205,10 @@ impl<'a> Reader<'a> {
         } else {
             first
         };
-        if self.at(Kind::ParenOpen) {
-            self.group()?;
-        }
+        let arguments = if self.at(Kind::ParenOpen) { self.arguments()? } else { Vec::new() };
         self.directives()?;
-        let below = own.add_field(place, name.text, aliased);
+        let below = definition.own.add_field(place, name.text, aliased);
+        definition.steps.push(Step::Field { name: name.text, arguments, opens: self.at(Kind::BraceOpen) });
         self.open_set(below)
     }
 
@@ -164,15 +216,17 @@ impl<'a> Reader<'a> {
     fn spread(&mut self, place: Place, definition: &mut Definition<'a>) -> Result<Option<Place>, Unreadable> {
         self.advance()?;
         if !self.at(Kind::Name) {
+            definition.steps.push(Step::Inline(None));
             return self.inline_fragment(place);
         }
         let name = self.expect(Kind::Name, "the name of a fragment")?;
         if name.text == "on" {
-            self.type_condition()?;
+            definition.steps.push(Step::Inline(Some(self.type_condition()?)));
             return self.inline_fragment(place);
         }
         self.directives()?;
         definition.own.add_spread();
+        definition.steps.push(Step::Spread(name.text));
         definition.spreads.push(SpreadAt { fragment: name.text, place });
         Ok(None)
     }
@@ -181,13 +235,13 @@ impl<'a> Reader<'a> {
     ///
     /// With a comment in between the parser takes `on` for the name of a fragment and the type for
     /// a field, so such a document is refused.
-    fn type_condition(&mut self) -> Result<(), Unreadable> {
+    fn type_condition(&mut self) -> Result<&'a str, Unreadable> {
         let name = self.expect(Kind::Name, "the name of a type")?;
         if name.after_comment {
             let expected = "the type on the same line as `on`";
             return Err(Unreadable { offset: name.start, expected });
         }
-        Ok(())
+        Ok(name.text)
     }
 
     fn inline_fragment(&mut self, place: Place) -> Result<Option<Place>, Unreadable> {
@@ -214,7 +268,7 @@ impl<'a> Reader<'a> {
             self.advance()?;
             self.expect(Kind::Name, "the name of a directive")?;
             if self.at(Kind::ParenOpen) {
-                self.group()?;
+                self.group(|_, _| Ok(()))?;
             }
             count = count.saturating_add(1);
         }
@@ -222,13 +276,89 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    /// Reads a bracket with everything up to its end; gives the `$` directly inside it.
+    /// Reads the arguments of a field. One that is written in no way that is read here is passed over.
+    ///
+    /// The parser reads `(after: nullfirst: 100)` as two arguments, of which one would go unseen here; it is refused.
+    fn arguments(&mut self) -> Result<Vec<Argument<'a>>, Unreadable> {
+        let mut found = Vec::new();
+        let mut name = None;
+        // The first token of the value that was read last.
+        let mut value_start = 0;
+        self.group(|reader, token| {
+            if token.kind == Kind::Name && reader.at(Kind::Colon) {
+                if token.start == value_start {
+                    let expected = "white space between a value and the next argument";
+                    return Err(Unreadable { offset: token.start, expected });
+                }
+                name = Some(token.text);
+            } else if token.kind == Kind::Colon
+                && let Some(name) = name.take()
+            {
+                value_start = reader.next.map_or(0, |next| next.start);
+                found.push(Argument { name, value: reader.written()? });
+            }
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// Reads the variables that an operation declares, and counts them.
+    fn variables(&mut self) -> Result<Vec<Variable<'a>>, Unreadable> {
+        let mut found: Vec<Variable<'a>> = Vec::new();
+        self.group(|reader, token| {
+            match token.kind {
+                Kind::Dollar => {
+                    let name = reader.next.filter(|next| next.kind == Kind::Name).map_or("", |next| next.text);
+                    found.push(Variable { name, default: None });
+                }
+                Kind::Equals => {
+                    if let (Some(last), Written::Here(size)) = (found.last_mut(), reader.written()?) {
+                        last.default = Some(size);
+                    }
+                }
+                _ => {}
+            }
+            Ok(())
+        })?;
+        self.outline.variables = self.outline.variables.saturating_add(found.len());
+        Ok(found)
+    }
+
+    /// What the value that stands next says; of values in brackets, the lists are read to their end.
+    fn written(&mut self) -> Result<Written<'a>, Unreadable> {
+        let Some(token) = self.next else { return Ok(Written::Here(Size::Other)) };
+        Ok(match token.kind {
+            Kind::Number => Written::Here(Size::of_number(token.text)),
+            Kind::Name => Written::Here(Size::of_name(token.text)),
+            Kind::Dollar => {
+                self.advance()?;
+                let name = self.next.filter(|next| next.kind == Kind::Name);
+                name.map_or(Written::Here(Size::Other), |name| Written::Variable(name.text))
+            }
+            Kind::ListOpen => {
+                let mut entries: usize = 0;
+                self.group(|_, token| {
+                    // The list's own bracket is not in it, and a variable is one value of two tokens.
+                    let counts = !matches!(token.kind, Kind::ListOpen | Kind::Dollar);
+                    entries = entries.saturating_add(usize::from(counts));
+                    Ok(())
+                })?;
+                Written::Here(Size::Entries(entries))
+            }
+            _ => Written::Here(Size::Other),
+        })
+    }
+
+    /// Reads a bracket with everything up to its end; calls `inside` behind each token directly inside it, the opening
+    /// one included, and behind each bracket inside it that has closed.
     ///
     /// Brackets are counted, not matched by sort: where `(]` would end a group here, the parser
     /// has already refused the document.
-    fn group(&mut self) -> Result<usize, Unreadable> {
+    fn group(
+        &mut self,
+        mut inside: impl FnMut(&mut Self, Token<'a>) -> Result<(), Unreadable>,
+    ) -> Result<(), Unreadable> {
         let mut open: usize = 0;
-        let mut dollars: usize = 0;
         loop {
             let Some(token) = self.next else {
                 return Err(self.misfit("a closing bracket"));
@@ -238,11 +368,11 @@ impl<'a> Reader<'a> {
                 open = open.saturating_add(1);
             } else if token.kind.closes() {
                 open = open.saturating_sub(1);
-            } else if token.kind == Kind::Dollar && open == 1 {
-                dollars = dollars.saturating_add(1);
             }
-            if open == 0 {
-                return Ok(dollars);
+            match open {
+                0 => return Ok(()),
+                1 => inside(self, token)?,
+                _ => {}
             }
         }
     }
@@ -287,7 +417,7 @@ mod tests {
     #[test]
     fn keywords_are_ordinary_names_of_fields_and_arguments() {
         let outline = read("{ query fragment: on(true: null, query: on) subscription { null } }");
-        assert_eq!(outline.operations[0].own.fields, 4);
+        assert_eq!(outline.operations[0].body.own.fields, 4);
     }
 
     #[test]
@@ -307,13 +437,13 @@ mod tests {
     #[test]
     fn brackets_in_strings_and_comments_do_not_end_arguments() {
         let outline = read("{ a(x: \")}]\", y: {z: [\"\"\"}})\"\"\"]} # )\n) { b } c }");
-        assert_eq!(outline.operations[0].own.fields, 3);
+        assert_eq!(outline.operations[0].body.own.fields, 3);
     }
 
     #[test]
     fn a_definition_counts_the_tokens_of_its_own_text() {
         let outline = read("query A($a: Int) { a(x: $a) } fragment F on T { b }");
-        assert_eq!(outline.operations[0].own.tokens, 17);
+        assert_eq!(outline.operations[0].body.own.tokens, 17);
         assert_eq!(outline.fragments[0].1.own.tokens, 7);
     }
 
@@ -347,6 +477,13 @@ mod tests {
     fn keywords_glued_to_names_are_unreadable_although_the_parser_takes_them() {
         assert_eq!(refusal("queryA { a }").0, 0);
         assert_eq!(refusal("fragmentF on T { a }").0, 0);
+    }
+
+    #[test]
+    fn an_argument_glued_to_the_value_before_it_is_unreadable_although_the_parser_takes_it() {
+        assert_eq!(refusal("{ a(after: nullfirst: 100) }").0, 11);
+        assert_eq!(refusal("{ a(x: truefirst: 100) }").0, 7);
+        assert_eq!(read("{ a(after: null first: 100, x: first y: {first: null}) }").operations.len(), 1);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use super::scalars::in_years;
 use crate::store::{Keyset, Page, SortValue};
 
 /// Entries of a page when neither `first` nor `last` is given.
-const PAGE_DEFAULT: u64 = 20;
+pub(super) const PAGE_DEFAULT: u64 = 20;
 
 /// Entries of the largest page.
-const PAGE_MAX: u64 = 100;
+pub(super) const PAGE_MAX: u64 = 100;
 
 /// Characters of a cursor. Ours are far shorter; only numbers of invoices, at most 128 characters, vary.
 const CURSOR_MAX: usize = 1_024;
@@ -99,23 +99,38 @@ impl ListOrder {
     }
 
     fn read(self, cursor: &str) -> Option<Keyset> {
+        let (name, place) = self.value.read(cursor)?;
+        (name == self.name).then_some(place)
+    }
+}
+
+impl ValueKind {
+    const ALL: [Self; 4] = [Self::Instant, Self::Day, Self::Integer, Self::Text];
+
+    /// The name of the order, and the place in it.
+    fn read(self, cursor: &str) -> Option<(String, Keyset)> {
         let bytes = (cursor.len() <= CURSOR_MAX).then(|| BASE64.decode(cursor).ok())??;
         let (name, value, id): (String, Value, String) = serde_json::from_slice(&bytes).ok()?;
-        let value = match (self.value, value) {
+        let value = match (self, value) {
             (_, Value::Null) => SortValue::Absent,
-            (ValueKind::Instant, value) => {
+            (Self::Instant, value) => {
                 let at = chrono::DateTime::from_timestamp_millis(value.as_i64()?);
                 SortValue::Instant(Instant::new(at.filter(|at| in_years(at.date_naive()))?))
             }
-            (ValueKind::Day, value) => {
+            (Self::Day, value) => {
                 let day = serde_json::from_value::<Day>(value).ok();
                 SortValue::Day(day.filter(|day| in_years(*day))?)
             }
-            (ValueKind::Integer, value) => SortValue::Integer(value.as_i64()?),
-            (ValueKind::Text, value) => SortValue::Text(value.as_str().filter(|text| !text.contains('\0'))?.to_owned()),
+            (Self::Integer, value) => SortValue::Integer(value.as_i64()?),
+            (Self::Text, value) => SortValue::Text(value.as_str().filter(|text| !text.contains('\0'))?.to_owned()),
         };
-        (name == self.name && !id.contains('\0')).then_some(Keyset { value, id })
+        (!id.contains('\0')).then_some((name, Keyset { value, id }))
     }
+}
+
+/// Whether a text is a cursor of a list in some order.
+pub(super) fn is_cursor(text: &str) -> bool {
+    ValueKind::ALL.into_iter().any(|kind| kind.read(text).is_some())
 }
 
 /// A page with the cursors of its ends.

@@ -4,6 +4,7 @@
 //! Stripe is nullable and answered through `context::guarded`, which reads the one table in [`access`].
 
 pub mod access;
+pub mod cost;
 
 mod catalogue;
 mod connection;
@@ -32,14 +33,16 @@ mod scalars;
 mod source_document;
 mod tax;
 mod upstream_invoice;
+mod validation;
 mod viewer;
 
-use async_graphql::{EmptySubscription, SDLExportOptions};
+use async_graphql::{EmptySubscription, SDLExportOptions, ValidationMode};
 
 pub use context::RequestContext;
 pub(crate) use error::INTERNAL;
 pub use mutation::Mutation;
 pub use query::Query;
+pub use validation::Validator;
 
 /// The schema, ready to execute.
 pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
@@ -47,6 +50,18 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 /// Builds the schema. Hints at similar names are off: they would tell what exists.
 pub fn schema() -> Schema {
     Schema::build(Query, Mutation, EmptySubscription).disable_suggestions().finish()
+}
+
+/// The same schema for documents that it has validated before, with variables of the same shape: most rules are left
+/// out.
+pub fn schema_for_known_documents() -> Schema {
+    let builder = Schema::build(Query, Mutation, EmptySubscription).disable_suggestions();
+    builder.validation_mode(ValidationMode::Fast).finish()
+}
+
+/// Whether a text is a cursor of some list. Any text may be asked about.
+pub fn is_cursor(text: &str) -> bool {
+    connection::is_cursor(text)
 }
 
 /// The schema as SDL: what `schema.graphql` holds.

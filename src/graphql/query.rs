@@ -19,7 +19,7 @@ use super::viewer::Viewer;
 use crate::domain::viewer::Scope;
 
 /// Ids that `nodes` takes at once.
-const NODES_MAX: usize = 100;
+pub(super) const NODES_MAX: usize = 100;
 
 /// The root of every query.
 pub struct Query;
