@@ -3,6 +3,7 @@
 pub mod config;
 pub mod demo;
 mod descriptors;
+pub mod documents;
 pub mod jobs;
 pub mod log;
 pub mod metrics;
@@ -98,6 +99,12 @@ pub enum AppError {
         #[source]
         source: std::io::Error,
     },
+    /// The trusted documents cannot be served.
+    #[error("the trusted documents cannot be served")]
+    Documents(#[from] documents::DocumentsError),
+    /// The schema cannot be read back; a test excludes it.
+    #[error("the schema cannot be read: {0}")]
+    Schema(String),
     /// Stripe cannot be asked.
     #[error("calls to Stripe cannot be set up")]
     Stripe(#[from] StripeConfigError),

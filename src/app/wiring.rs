@@ -16,13 +16,13 @@ use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
-use super::config::{Config, DEFAULT_ENDPOINT, StoreConfig, TokenConfig};
+use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::Reconciler;
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use super::metrics::Metrics;
-use super::{AppError, descriptors, panics};
+use super::{AppError, descriptors, documents, panics};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
 use crate::actions::take_event::Endpoint;
@@ -30,9 +30,8 @@ use crate::auth::JwtKeys;
 use crate::demo::Plan;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
-use crate::gate::Limits;
-use crate::graphql;
-use crate::http::{self, AppState, ExplorerMode, Inbox, RequestStats, Room};
+use crate::graphql::{self, Schema};
+use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, RequestStats, Room, Trusted};
 use crate::links::{Accounts, Links, Refresher};
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
 use crate::store::tenant::System;
@@ -197,6 +196,7 @@ pub async fn serve(
         }
         prepare_demo(&config.store, options.reset).await?;
     }
+    let answering = answering(&config.documents).await?;
     let store = open(&config.store).await?;
     let keys = keys(&config.tokens)?;
     let hosts = config.store.link_hosts();
@@ -210,7 +210,7 @@ pub async fn serve(
     let (links, refresher) = links(config, &store, &stripe)?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
     let inbox = inbox(config)?;
-    let state = Arc::new(state(config, store.clone(), keys, (links, inbox), demo.as_ref()));
+    let state = Arc::new(state(config, store.clone(), keys, answering, (links, inbox), demo.as_ref()));
     let worker = start_worker(&state);
     let (stop_jobs, stopping) = watch::channel(false);
     let showing = metrics_listener.map(|(listener, _)| {
@@ -400,6 +400,17 @@ fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, 
     Ok((links, Some(refresher)))
 }
 
+/// The schema, and the documents that are asked of it.
+async fn answering(config: &DocumentConfig) -> Result<(Schema, Documents), AppError> {
+    let trusted = match &config.trusted {
+        Some(path) => documents::trusted(path, &config.settings.limits).await?,
+        None => Trusted::default(),
+    };
+    let schema = graphql::schema();
+    let documents = Documents::new(&schema, config.settings.clone(), trusted);
+    Ok((schema, documents.map_err(|error| AppError::Schema(error.to_string()))?))
+}
+
 /// What takes webhooks.
 fn inbox(config: &Config) -> Result<Inbox, AppError> {
     let endpoints = config.webhooks.iter().map(|(name, given)| {
@@ -450,16 +461,17 @@ fn state(
     config: &Config,
     store: Store,
     keys: JwtKeys,
+    (schema, documents): (Schema, Documents),
     (links, inbox): (Links, Inbox),
     demo: Option<&Demo>,
 ) -> AppState {
     AppState {
-        schema: graphql::schema(),
+        schema,
         store,
         keys,
         links: Arc::new(links),
         inbox,
-        limits: Limits::default(),
+        documents,
         // The demo's bills stand at one instant, whatever the day; tokens run on the real time all the same.
         billing_clock: demo.map_or(Clock::system(), |demo| Clock::starting_at(demo.plan.now.utc())),
         explorer: config.explorer,

@@ -6,6 +6,7 @@
 
 mod config;
 mod demo;
+mod documents;
 mod import;
 mod migrate;
 mod output;
@@ -46,6 +47,7 @@ enum Command {
     Verify(verify::Args),
     Demo(demo::Args),
     Schema(schema::Args),
+    Documents(documents::Args),
     Stripe(stripe::Args),
     Token(token::Args),
     Config(config::Args),
@@ -76,6 +78,8 @@ enum CliError {
     UnknownScope(String, String),
     #[error("{violations} violations in {invoices} native invoices")]
     Violated { violations: u64, invoices: u64 },
+    #[error("{0} faults; none of these documents may be served")]
+    UnfitDocuments(usize),
     #[error("the inbox has no event {0:?} that is not being worked on")]
     NoSuchEvent(String),
     /// Everything there is to say has been said.
@@ -111,6 +115,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Verify(args) => block_on(verify::run(&args, &cli.settings.with_file()?)),
         Command::Demo(args) => block_on(demo::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
+        Command::Documents(args) => block_on(documents::run(&args)),
         Command::Stripe(args) => block_on(stripe::run(&args, &cli.settings.with_file()?)),
         Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
         Command::Config(args) => config::run(&args, cli.settings),

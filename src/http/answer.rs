@@ -86,10 +86,14 @@ pub(super) fn of_response(mut response: async_graphql::Response, media: Media, i
 }
 
 /// The answer of a request that was not executed, for one reason.
-pub(super) fn of_error(mut error: ServerError, status: StatusCode, media: Media) -> Response {
+pub(super) fn of_error(
+    mut error: ServerError,
+    status: StatusCode,
+    media: Media,
+    extensions: &BTreeMap<String, Value>,
+) -> Response {
     error.message = one_line(&error.message);
-    let extensions = BTreeMap::new();
-    write(status, media, &Body { errors: &[error], data: None, extensions: &extensions })
+    write(status, media, &Body { errors: &[error], data: None, extensions })
 }
 
 /// The status of a document that cannot be executed. Clients that know only `application/json` expect 200.
@@ -120,11 +124,17 @@ fn write(status: StatusCode, media: Media, body: &Body<'_>) -> Response {
 ///
 /// The library finds some values that do not fit (`first: 99999999999`) only when it reads the argument. Where that
 /// leaves no data at all, it is told as what it is: a document that should not have been executed.
-fn was_executed(response: &async_graphql::Response) -> bool {
+pub(super) fn was_executed(response: &async_graphql::Response) -> bool {
     let of_document = |error: &ServerError| error.path.is_empty();
     let of_value = |error: &ServerError| code_of(error).is_none() && code_of_library(error) == BAD_VALUE;
     let refused = response.errors.iter().all(of_document) || response.errors.iter().any(of_value);
     response.data != Value::Null || !refused
+}
+
+/// Whether the document fits the schema with its variables: errors of validation, unlike those of execution, do not say
+/// at which field.
+pub(super) fn was_valid(response: &async_graphql::Response) -> bool {
+    was_executed(response) && !response.errors.iter().any(|error| error.path.is_empty())
 }
 
 /// The errors as clients see them.

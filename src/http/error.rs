@@ -3,6 +3,8 @@
 //! At `/graphql` every refusal has the shape of a GraphQL answer, with a stable `extensions.code`; elsewhere it is a
 //! problem document (RFC 9457). Messages are fixed words and numbers, at most a name of the request's.
 
+use std::collections::BTreeMap;
+
 use async_graphql::{Pos, ServerError};
 use axum::Extension;
 use axum::http::StatusCode;
@@ -12,6 +14,7 @@ use serde::Serialize;
 
 use super::answer;
 use super::body::BodyError;
+use super::cost::Cost;
 use super::media::Media;
 use super::params::ParamsError;
 use super::request_id::RequestId;
@@ -87,6 +90,21 @@ pub(super) enum Refusal {
     /// A variable has no value, or one of another type.
     #[error("{0}")]
     Variable(#[from] VariableError),
+    /// The operation costs more than one may.
+    #[error("The operation costs too much: {}, {} allowed.", .0.requested, .0.limit)]
+    TooCostly(Cost),
+    /// There is no document of that id or hash; clients of Apollo's protocol read this message, and send the text.
+    #[error("PersistedQueryNotFound")]
+    NotPersisted,
+    /// No document is asked for by its hash here; clients of Apollo's protocol read this message, and stop trying.
+    #[error("PersistedQueryNotSupported")]
+    PersistedOff,
+    /// The text is not that of the id or hash beside it.
+    #[error("The document is not the one of its id or hash.")]
+    PersistedMismatch,
+    /// Only trusted documents are answered.
+    #[error("This server answers only documents that it was given; this one is none of them.")]
+    NotTrusted,
     /// Execution took too long.
     #[error("The request took too long.")]
     Timeout,
@@ -104,7 +122,12 @@ impl Refusal {
         if matches!(self, Self::Internal) {
             extensions.set("requestId", id.as_str());
         }
-        let mut response = answer::of_error(error, self.status(media), media);
+        let mut of_answer = BTreeMap::new();
+        if let Self::TooCostly(cost) = self {
+            extensions.set("cost", cost.shown());
+            of_answer.insert("cost".to_owned(), cost.shown());
+        }
+        let mut response = answer::of_error(error, self.status(media), media, &of_answer);
         response.headers_mut().extend(self.headers());
         response
     }
@@ -139,6 +162,11 @@ impl Refusal {
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
             Self::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::Operation(_) => "OPERATION_NOT_RESOLVED",
+            Self::TooCostly(_) => "QUERY_TOO_COMPLEX",
+            Self::NotPersisted => "PERSISTED_QUERY_NOT_FOUND",
+            Self::PersistedOff => "PERSISTED_QUERY_NOT_SUPPORTED",
+            Self::PersistedMismatch => "PERSISTED_QUERY_MISMATCH",
+            Self::NotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::Internal => "INTERNAL",
         }
     }
@@ -156,8 +184,15 @@ impl Refusal {
             | Self::BodyTooLarge
             | Self::BodyBroken(_)
             | Self::Params(_) => "request",
-            Self::Gate(_) => "gate",
-            Self::Syntax(_) | Self::Invalid(_) | Self::Operation(_) | Self::Variable(_) => "document",
+            Self::Gate(_) | Self::TooCostly(_) => "gate",
+            Self::Syntax(_)
+            | Self::Invalid(_)
+            | Self::Operation(_)
+            | Self::Variable(_)
+            | Self::NotPersisted
+            | Self::PersistedOff
+            | Self::PersistedMismatch
+            | Self::NotTrusted => "document",
             Self::BodyTooSlow | Self::Timeout => "time",
             Self::Internal => "defect",
         };
@@ -176,9 +211,16 @@ impl Refusal {
             Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
-            Self::Gate(_) | Self::Syntax(_) | Self::Invalid(_) | Self::Operation(_) | Self::Variable(_) => {
-                answer::refused_document(media)
-            }
+            Self::Gate(_)
+            | Self::Syntax(_)
+            | Self::Invalid(_)
+            | Self::Operation(_)
+            | Self::Variable(_)
+            | Self::TooCostly(_)
+            | Self::PersistedMismatch
+            | Self::NotTrusted => answer::refused_document(media),
+            // A step of Apollo's protocol, for which its servers answer 200 under every type.
+            Self::NotPersisted | Self::PersistedOff => StatusCode::OK,
             Self::Timeout => StatusCode::GATEWAY_TIMEOUT,
             Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         }

@@ -1,4 +1,4 @@
-//! `/graphql`: one request, read, measured, parsed and executed.
+//! `/graphql`: one request, read, its document found, its cost taken, and executed.
 //!
 //! The order is a promise: credentials before anything else is looked at, the body before a place to work is taken, the
 //! gate before the parser. The whole request, its body included, has ten seconds.
@@ -6,9 +6,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition, OperationType};
-use async_graphql::parser::{self, parse_query};
-use async_graphql::value;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{Variables, value};
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -20,10 +19,9 @@ use tokio::time::{Instant, timeout_at};
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, body, csrf, media, variables, viewer};
+use super::{AppState, answer, body, cost, csrf, media, variables, viewer};
 use crate::domain::viewer::{Scope, Viewer};
-use crate::gate;
-use crate::graphql::RequestContext;
+use crate::graphql::{RequestContext, Schema};
 use crate::loaders::batch::unconstrained;
 use crate::stats::GraphqlStats;
 use crate::store::StatementStats;
@@ -57,18 +55,30 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
     let params = timeout_at(body_deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
-    let _seat = state.room.enter(viewer.tenant().id()).await.map_err(|_full| Refusal::Overloaded)?;
-    gate::check(&params.query, &state.limits)?;
-    let document = parse_query(&params.query).map_err(|error| refused_by_parser(&error))?;
-    let operation = operation(&document, params.operation_name.as_deref())?;
+    let Params { document, operation_name, variables } = params;
+    let tenant = viewer.tenant().id().clone();
+    let _seat = state.room.enter(&tenant).await.map_err(|_full| Refusal::Overloaded)?;
+    let found = state.documents.find(&tenant, document).await?;
+    let operation = found.document.operation(operation_name.as_deref())?;
     if head.method == Method::GET && operation.ty != OperationType::Query {
         return Err(Refusal::NotAQuery);
     }
-    variables::check(&operation.variable_definitions, &params.variables)?;
+    variables::check(&operation.variable_definitions, &variables)?;
+    let costs = found.document.cost(operation_name.as_deref(), &variables);
+    let cost = cost::charge(state.documents.settings.cost_limits, &viewer, costs)?;
+    let shape = state.documents.shape(operation, operation_name.as_deref(), &variables);
+    let question = Question { document: found.document.parsed.clone(), operation_name, variables };
+    let schema = state.documents.schema(&state.schema, &found.document, shape.as_ref());
     let debug = may_debug(state, &viewer, &head.headers);
     let (kind, begun) = (word(operation.ty), Instant::now());
-    let executed = execute(state, viewer, document, params, debug);
-    let response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
+    let executed = execute(state, schema, viewer, question, debug);
+    let mut response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
+    if answer::was_valid(&response) {
+        state.documents.learn(&tenant, found, shape).await;
+    }
+    if answer::was_executed(&response) {
+        response = response.extension("cost", cost.shown());
+    }
     let mut response = answer::of_response(response, media, id);
     if let Some(executed) = response.extensions_mut().remove() {
         count(&state.stats.graphql, kind, begun.elapsed(), &executed);
@@ -118,51 +128,24 @@ async fn params_of(head: &Parts, body: Body) -> Result<Params, Refusal> {
     }
 }
 
-/// The operation to run, by the rules of the specification.
-fn operation<'a>(document: &'a ExecutableDocument, name: Option<&str>) -> Result<&'a OperationDefinition, Refusal> {
-    match (&document.operations, name) {
-        (DocumentOperations::Single(only), None) => Ok(&only.node),
-        (DocumentOperations::Single(_), Some(_)) => Err(Refusal::Operation(UNKNOWN_OPERATION)),
-        (DocumentOperations::Multiple(named), Some(name)) => match named.get(name) {
-            Some(operation) => Ok(&operation.node),
-            None => Err(Refusal::Operation(UNKNOWN_OPERATION)),
-        },
-        (DocumentOperations::Multiple(named), None) => {
-            let mut operations = named.values();
-            match (operations.next(), operations.next()) {
-                (Some(only), None) => Ok(&only.node),
-                _ => Err(Refusal::Operation("The document has several operations; `operationName` must name one.")),
-            }
-        }
-    }
-}
-
-const UNKNOWN_OPERATION: &str = "The document has no operation with the name given in `operationName`.";
-
-/// The gate reads the same grammar, so what is left are rules about the document as a whole.
-fn refused_by_parser(error: &parser::Error) -> Refusal {
-    match error {
-        parser::Error::MultipleOperations { .. } => {
-            Refusal::Invalid("An operation without a name must be the only one of its document.")
-        }
-        parser::Error::OperationDuplicated { .. } => Refusal::Invalid("Two operations have the same name."),
-        parser::Error::FragmentDuplicated { .. } => Refusal::Invalid("Two fragments have the same name."),
-        parser::Error::MissingOperation => Refusal::Operation("The document has no operation."),
-        other => Refusal::Syntax(other.positions().next()),
-    }
-}
-
 fn may_debug(state: &AppState, viewer: &Viewer, headers: &HeaderMap) -> bool {
     let asked = headers.get(DEBUG).is_some_and(|value| value == "1");
     asked && (state.debug_for_everyone || viewer.scopes.has(Scope::InvoicesInternalRead))
 }
 
-/// Executes an operation whose variables are known to fit, as `viewer` may.
+/// What is executed. The operation is known to be there, and its variables to fit.
+pub(super) struct Question {
+    pub(super) document: ExecutableDocument,
+    pub(super) operation_name: Option<String>,
+    pub(super) variables: Variables,
+}
+
+/// Answers a question, as `viewer` may.
 pub(super) async fn execute(
     state: &AppState,
+    schema: &Schema,
     viewer: Viewer,
-    document: ExecutableDocument,
-    params: Params,
+    question: Question,
     debug: bool,
 ) -> async_graphql::Response {
     let counter = Arc::new(StatementStats::default());
@@ -170,47 +153,14 @@ pub(super) async fn execute(
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
     let context = context.writing(state.store.clone());
     let upstream = context.upstream();
-    let mut request = async_graphql::Request::new("").variables(params.variables).data(context);
-    request.operation_name = params.operation_name;
-    request.set_parsed_query(document);
-    let response = unconstrained(state.schema.execute(request)).await;
+    let mut request = async_graphql::Request::new("").variables(question.variables).data(context);
+    request.operation_name = question.operation_name;
+    request.set_parsed_query(question.document);
+    let response = unconstrained(schema.execute(request)).await;
     state.stats.graphql.took(counter.statements());
     if !debug {
         return response;
     }
     let upstream = value!({"calls": upstream.calls(), "stale": upstream.stale(), "durationMs": upstream.duration_ms()});
     response.extension("debug", value!({"statements": counter.statements(), "upstream": upstream}))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn resolved(document: &str, name: Option<&str>) -> Result<OperationType, String> {
-        let document = parse_query(document).map_err(|error| refused_by_parser(&error).to_string())?;
-        operation(&document, name).map(|operation| operation.ty).map_err(|refusal| refusal.to_string())
-    }
-
-    #[test]
-    fn the_operation_is_resolved_by_name_or_because_it_is_the_only_one() {
-        assert_eq!(resolved("{ a }", None), Ok(OperationType::Query));
-        assert_eq!(resolved("mutation A { a }", None), Ok(OperationType::Mutation));
-        assert_eq!(resolved("query A { a } mutation B { b }", Some("B")), Ok(OperationType::Mutation));
-        assert!(resolved("query A { a } query B { b }", None).unwrap_err().contains("several"));
-        assert_eq!(resolved("query A { a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
-        assert_eq!(resolved("{ a }", Some("B")).unwrap_err(), UNKNOWN_OPERATION);
-    }
-
-    #[test]
-    fn rules_about_the_whole_document_are_told_in_our_words() {
-        for (document, words) in [
-            ("{ a } query A { a }", "An operation without a name"),
-            ("query A { a } query A { a }", "Two operations"),
-            ("query A { ...F } fragment F on Query { a } fragment F on Query { a }", "Two fragments"),
-            ("fragment F on Query { a }", "no operation"),
-            ("{", "cannot be parsed"),
-        ] {
-            assert!(resolved(document, None).unwrap_err().contains(words), "{document}");
-        }
-    }
 }

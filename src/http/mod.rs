@@ -2,15 +2,18 @@
 //!
 //! One request runs: who asks (`client.rs`) → request id and log line (`request_id.rs`) → whether it may go on
 //! (`client.rs`) → route → for `/graphql` credentials (`csrf.rs`, `viewer.rs`), negotiation, parameters, a place to work
-//! (`room.rs`), gate, execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs` when nothing ran). [`serve()`]
-//! accepts connections and ends them (`accept/`). Bodies are read here only, and never beyond their limit.
+//! (`room.rs`), document and cost (`documents/`, `cost.rs`), execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs`
+//! when nothing ran). [`serve()`] accepts connections and ends them (`accept/`). Bodies are read here only, and never
+//! beyond their limit.
 
 mod accept;
 mod answer;
 mod body;
 mod client;
 mod cors;
+mod cost;
 mod csrf;
+mod documents;
 mod error;
 mod explorer;
 mod graphql;
@@ -36,13 +39,17 @@ use axum::routing::{any, get, post};
 
 use crate::auth::JwtKeys;
 use crate::domain::clock::Clock;
-use crate::gate::Limits;
 use crate::graphql::Schema;
 use crate::links::Links;
 use crate::stats::{GraphqlStats, HttpStats};
 use crate::store::Store;
 
 pub use accept::serve;
+pub use cost::CostLimits;
+pub use documents::{
+    DocumentFault, DocumentHash, DocumentSettings, Documents, Manifest, ManifestError, Trusted, TrustedMode, Written,
+    listed,
+};
 pub use explorer::ExplorerMode;
 pub use metrics::metrics_router;
 pub use room::Room;
@@ -64,8 +71,8 @@ pub struct AppState {
     pub links: Arc<Links>,
     /// What takes webhooks.
     pub inbox: Inbox,
-    /// What a document may ask for.
-    pub limits: Limits,
+    /// Documents: what they may ask for, and those that are known.
+    pub documents: Documents,
     /// The clock that says what is overdue and how old a link is.
     pub billing_clock: Clock,
     /// Which explorer is served.

@@ -1,20 +1,33 @@
 //! The parameters of a GraphQL request, from a JSON body or from the query string.
 //!
-//! Members that are not ours are passed over; ours must have the right type. `extensions` must be an object and is
-//! not used yet. An empty `operationName` counts as absent.
+//! Members that are not ours are passed over; ours must have the right type. An empty `operationName` counts as absent,
+//! and so does an empty `query` where the document is named in another way.
 
 use async_graphql::Variables;
 use serde_json::{Map, Value};
 
+use super::documents::ID_BYTES_MAX;
+
 /// A GraphQL request as the client wrote it.
 #[derive(Debug)]
 pub(super) struct Params {
-    /// The document.
-    pub(super) query: String,
+    /// The document, or what names it: at least one of the three.
+    pub(super) document: Asked,
     /// Which of its operations to run.
     pub(super) operation_name: Option<String>,
     /// Values of its variables.
     pub(super) variables: Variables,
+}
+
+/// How a request names its document.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Its text: `query`.
+    pub(super) text: Option<String>,
+    /// The id of a trusted document: `documentId`.
+    pub(super) id: Option<String>,
+    /// Its hash by Apollo's protocol, or the id of a trusted one: `extensions.persistedQuery.sha256Hash`.
+    pub(super) hash: Option<String>,
 }
 
 /// Why a request cannot be read. The messages are for the client.
@@ -32,6 +45,12 @@ pub(super) enum ParamsError {
     /// There is no document.
     #[error("The parameter `query` is missing.")]
     QueryMissing,
+    /// The id or hash of a document has no such length.
+    #[error("The id of a document has 1 to {ID_BYTES_MAX} bytes.")]
+    DocumentId,
+    /// `extensions.persistedQuery` is not as it must be.
+    #[error("`extensions.persistedQuery` must have the `version` 1 and a `sha256Hash`.")]
+    PersistedQuery,
     /// A parameter must be a string.
     #[error("The parameter `{0}` must be a string.")]
     NotText(&'static str),
@@ -60,6 +79,7 @@ impl Params {
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             let (name, value) = match name.as_ref() {
                 "query" => ("query", Value::String(value.into_owned())),
+                "documentId" => ("documentId", Value::String(value.into_owned())),
                 "operationName" => ("operationName", Value::String(value.into_owned())),
                 "variables" => ("variables", json_text(&value, "variables")?),
                 "extensions" => ("extensions", json_text(&value, "extensions")?),
@@ -73,11 +93,33 @@ impl Params {
     }
 
     fn from_members(mut members: Map<String, Value>) -> Result<Self, ParamsError> {
-        let query = text(&mut members, "query")?.ok_or(ParamsError::QueryMissing)?;
+        let extensions = map(&mut members, "extensions")?;
+        let id = text(&mut members, "documentId")?;
+        let hash = persisted_query(extensions)?;
+        if id.iter().chain(&hash).any(|id| id.is_empty() || id.len() > ID_BYTES_MAX) {
+            return Err(ParamsError::DocumentId);
+        }
+        let is_named = id.is_some() || hash.is_some();
+        let query = text(&mut members, "query")?.filter(|query| !(is_named && query.is_empty()));
+        if query.is_none() && !is_named {
+            return Err(ParamsError::QueryMissing);
+        }
+        let document = Asked { text: query, id, hash };
         let operation_name = text(&mut members, "operationName")?.filter(|name| !name.is_empty());
         let variables = map(&mut members, "variables")?;
-        map(&mut members, "extensions")?;
-        Ok(Self { query, operation_name, variables: Variables::from_json(Value::Object(variables)) })
+        Ok(Self { document, operation_name, variables: Variables::from_json(Value::Object(variables)) })
+    }
+}
+
+/// The hash of a document that Apollo's protocol names it by.
+fn persisted_query(mut extensions: Map<String, Value>) -> Result<Option<String>, ParamsError> {
+    match extensions.remove("persistedQuery") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Object(mut persisted)) => match (persisted.remove("version"), persisted.remove("sha256Hash")) {
+            (Some(version), Some(Value::String(hash))) if version.as_u64() == Some(1) => Ok(Some(hash)),
+            _ => Err(ParamsError::PersistedQuery),
+        },
+        Some(_) => Err(ParamsError::PersistedQuery),
     }
 }
 
@@ -118,7 +160,7 @@ mod tests {
     fn a_body_gives_its_parameters() {
         let body = json!({"query": "{ a }", "operationName": "A", "variables": {"n": 1}, "extensions": {}, "more": 1});
         let params = Params::from_json(body.to_string().as_bytes()).unwrap();
-        assert_eq!(params.query, "{ a }");
+        assert_eq!(params.document.text.as_deref(), Some("{ a }"));
         assert_eq!(params.operation_name.as_deref(), Some("A"));
         assert_eq!(params.variables.into_value().into_json().unwrap(), json!({"n": 1}));
 
@@ -132,7 +174,7 @@ mod tests {
     fn a_query_string_gives_its_parameters() {
         let params =
             Params::from_query_string("query=%7B+a%20%7D&operationName=&variables=%7B%22n%22%3A1%7D&x=1").unwrap();
-        assert_eq!(params.query, "{ a }");
+        assert_eq!(params.document.text.as_deref(), Some("{ a }"));
         assert_eq!(params.operation_name, None);
         assert_eq!(params.variables.into_value().into_json().unwrap(), json!({"n": 1}));
         for (text, error) in [
@@ -174,5 +216,37 @@ mod tests {
             assert_eq!(refused(&json!({"query": "", "variables": wrong})), ParamsError::NotAMap("variables"));
             assert_eq!(refused(&json!({"query": "", "extensions": wrong})), ParamsError::NotAMap("extensions"));
         }
+    }
+
+    #[test]
+    fn a_document_is_named_by_its_text_its_id_or_its_hash() {
+        let asked = |body: Value| Params::from_json(body.to_string().as_bytes()).map(|params| params.document);
+        let hash = json!({"persistedQuery": {"version": 1, "sha256Hash": "ab"}});
+        let wanted = Asked { text: None, id: None, hash: Some("ab".to_owned()) };
+        assert_eq!(asked(json!({"extensions": hash})).unwrap(), wanted);
+        assert_eq!(asked(json!({"query": "", "extensions": hash})).unwrap(), wanted);
+        let by_id = asked(json!({"documentId": "a", "extensions": {"persistedQuery": null}})).unwrap();
+        assert_eq!(by_id, Asked { text: None, id: Some("a".to_owned()), hash: None });
+        let get = Params::from_query_string(
+            "extensions=%7B%22persistedQuery%22%3A%7B%22version%22%3A1%2C%22sha256Hash%22%3A%22ab%22%7D%7D",
+        );
+        assert_eq!(get.unwrap().document, wanted);
+        let get = Params::from_query_string("documentId=a&documentId=b");
+        assert_eq!(get.unwrap_err(), ParamsError::Repeated("documentId"));
+    }
+
+    #[test]
+    fn names_of_documents_that_cannot_be_are_refused() {
+        for persisted in [json!(1), json!({}), json!({"version": 1}), json!({"version": 2, "sha256Hash": "ab"})] {
+            assert_eq!(refused(&json!({"extensions": {"persistedQuery": persisted}})), ParamsError::PersistedQuery);
+        }
+        for id in [String::new(), "x".repeat(129)] {
+            let hash = json!({"persistedQuery": {"version": 1, "sha256Hash": id}});
+            assert_eq!(refused(&json!({"documentId": id})), ParamsError::DocumentId);
+            assert_eq!(refused(&json!({"extensions": hash})), ParamsError::DocumentId);
+        }
+        assert_eq!(refused(&json!({"documentId": 1})), ParamsError::NotText("documentId"));
+        let empty = Params::from_json(b"{\"query\": \"\"}").unwrap();
+        assert_eq!(empty.document.text.as_deref(), Some(""), "an empty text alone is told by the gate");
     }
 }

@@ -17,8 +17,7 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::error::{Refusal, nothing_here, problem, retry_after};
-use super::graphql::execute;
-use super::params::Params;
+use super::graphql::{Question, execute};
 use super::request_id::RequestId;
 use super::{AppState, csrf, viewer};
 use crate::graphql::INTERNAL;
@@ -55,8 +54,8 @@ pub(super) async fn handle(
     };
     let Ok(_seat) = state.room.enter(viewer.tenant().id()).await else { return Refusal::Overloaded.problem(&request) };
     let variables = Variables::from_json(json!({ "id": id }));
-    let params = Params { query: String::new(), operation_name: None, variables };
-    let answered = execute(&state, viewer, document, params, false);
+    let question = Question { document, operation_name: None, variables };
+    let answered = execute(&state, &state.schema, viewer, question, false);
     match tokio::time::timeout(TIMEOUT, answered).await {
         Ok(answered) => answer(&answered, &request),
         Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),

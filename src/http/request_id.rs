@@ -122,7 +122,7 @@ mod tests {
     use axum::Router;
     use axum::body::{Body, to_bytes};
     use axum::http::StatusCode;
-    use axum::middleware::from_fn;
+    use axum::middleware::from_fn_with_state;
     use axum::routing::get;
     use serde_json::{Value, json};
     use tower::ServiceExt;
@@ -168,7 +168,7 @@ mod tests {
     async fn a_panic_is_the_answer_of_its_request_alone() {
         let routes =
             Router::new().route("/graphql", get(fall)).route("/fall", get(fall)).route("/stand", get(|| async {}));
-        let followed = routes.layer(from_fn(follow));
+        let followed = routes.layer(from_fn_with_state(None, follow));
         let (graphql, fall, stand) =
             tokio::join!(answer(&followed, "/graphql"), answer(&followed, "/fall"), answer(&followed, "/stand"));
         assert_eq!(stand.0, StatusCode::OK);

@@ -55,7 +55,7 @@ fn fits_named(value: &Value, name: &str) -> bool {
         "String" => matches!(value, Value::String(_)),
         "Boolean" => matches!(value, Value::Boolean(_)),
         "ID" => match value {
-            Value::Number(number) => number.is_i64() || number.is_u64(),
+            Value::Number(number) => number.is_i64(),
             other => matches!(other, Value::String(_)),
         },
         _ => true,

@@ -85,6 +85,9 @@ fn workplace() -> TempDir {
         std::fs::copy(Path::new(ROOT).join("tests/it/fixtures").join(&file), fixtures.join(&file)).unwrap();
     }
     std::fs::write(folder.path().join("schema.graphql"), graphql::sdl()).unwrap();
+    std::os::unix::fs::symlink(Path::new(ROOT).join("examples"), folder.path().join("examples")).unwrap();
+    let documents = run(shell(folder.path(), "billing-gateway documents hash examples")).ok();
+    std::fs::write(folder.path().join("documents.json"), documents).unwrap();
     let mut demo = program(folder.path());
     demo.args(["serve", "--demo", "--demo-size", "tiny", "--json", "--listen", "127.0.0.1:0"]);
     let mut demo = Running::start(demo);
@@ -112,6 +115,64 @@ fn every_example_in_the_help_runs() {
             assert_ne!(said.out, "", "{example}");
         }
     }
+}
+
+// ---- Documents --------------------------------------------------------------------------------------------------
+
+#[test]
+fn documents_that_cannot_be_executed_are_all_listed_with_their_ids() {
+    let folder = folder();
+    let documents = r#"{
+        "fine": "{ viewer { kind } }",
+        "wrong field": "{ viewer { kind } }",
+        "b": "{ viewer { nothing } }",
+        "c": "{",
+        "d": "{ a { a { a { a { a { a { a { a { a { a { a { a { a } } } } } } } } } } } } }"
+    }"#;
+    let file = folder.path().join("documents.json");
+    std::fs::write(&file, documents).unwrap();
+    let check = || run(shell(folder.path(), "billing-gateway documents check documents.json"));
+    let said = check();
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("the id \"wrong field\""), "{said:?}");
+    std::fs::write(&file, documents.replace("wrong field", "a")).unwrap();
+    let said = check();
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+    let lines: Vec<_> = said.err.lines().collect();
+    assert!(lines[0].starts_with("b: line 1, column 12: Unknown field"), "{said:?}");
+    assert!(lines[1].starts_with("c: syntax error at line 1"), "{said:?}");
+    assert!(lines[2].starts_with("d: fields are nested too deep"), "{said:?}");
+    assert_eq!(lines[3], "error: 3 faults; none of these documents may be served");
+    let mut serve = program(folder.path());
+    serve.args(["serve", "--demo", "--trusted-documents", "documents.json", "--listen", "127.0.0.1:0"]);
+    let said = run(serve);
+    assert_eq!(said.code, Some(1));
+    assert!(said.err.contains("b: line 1") && said.err.contains("c: syntax") && said.err.contains("d: fields"));
+}
+
+#[test]
+fn files_are_made_into_trusted_documents_each_once_by_its_hash() {
+    let folder = folder();
+    std::fs::create_dir(folder.path().join("app")).unwrap();
+    for (name, text) in [
+        ("app/b.graphql", "query B { viewer { kind } }\n"),
+        ("app/a.gql", "mutation { refreshPayUrl(input: {invoiceId: \"x\"}) { url } }"),
+        ("app/c.txt", "no document"),
+    ] {
+        std::fs::write(folder.path().join(name), text).unwrap();
+    }
+    let said = run(shell(folder.path(), "billing-gateway documents hash app app/b.graphql")).ok();
+    let manifest: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&manifest["format"], &manifest["version"]), (&"apollo-persisted-query-manifest".into(), &1.into()));
+    let operations = manifest["operations"].as_array().unwrap();
+    assert_eq!(operations.len(), 2);
+    assert_eq!((&operations[0]["type"], &operations[0]["name"]), (&"mutation".into(), &"".into()));
+    assert_eq!(operations[1]["body"], "query B { viewer { kind } }");
+    assert_eq!(operations[1]["id"].as_str().map(str::len), Some(64));
+    std::fs::write(folder.path().join("app/bad.graphql"), "{ nothing }").unwrap();
+    let said = run(shell(folder.path(), "billing-gateway documents hash app"));
+    assert_eq!((said.code, said.out.as_str()), (Some(1), ""));
+    assert!(said.err.starts_with("app/bad.graphql: line 1, column 3: "), "{said:?}");
 }
 
 // ---- The demo ---------------------------------------------------------------------------------------------------

@@ -77,6 +77,7 @@ impl Check {
             stripe: self.stripe(given),
             webhooks: self.webhooks(given),
             webhook_keep: self.webhook_keep(given),
+            documents: self.documents(given),
         }
     }
 

@@ -5,6 +5,7 @@
 //! [`Settings`]; what `config print` prints is such a file, but for the secrets.
 
 mod check;
+mod documents;
 mod stripe;
 mod transport;
 mod webhooks;
@@ -24,6 +25,7 @@ use crate::http::{ExplorerMode, Transport};
 use crate::store::{DatabaseUrl, PoolSettings};
 use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
+pub use documents::DocumentConfig;
 pub use stripe::StripeAccess;
 use webhooks::EndpointGiven;
 pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
@@ -76,6 +78,12 @@ mod env {
     pub(super) const STRIPE_PAY_LINKS_PER_MINUTE: &str = "BILLING_STRIPE_PAY_LINKS_PER_MINUTE";
     pub(super) const WEBHOOK_KEEP_DAYS: &str = "BILLING_WEBHOOK_KEEP_DAYS";
     pub(super) const WEBHOOK_LIVEMODE: &str = "BILLING_WEBHOOK_LIVEMODE";
+    pub(super) const COST_LIMIT: &str = "BILLING_COST_LIMIT";
+    pub(super) const COST_LIMIT_CUSTOMERS: &str = "BILLING_COST_LIMIT_CUSTOMERS";
+    pub(super) const DOCUMENT_CACHE_MIB: &str = "BILLING_DOCUMENT_CACHE_MIB";
+    pub(super) const PERSISTED_QUERIES: &str = "BILLING_PERSISTED_QUERIES";
+    pub(super) const TRUSTED_DOCUMENTS: &str = "BILLING_TRUSTED_DOCUMENTS";
+    pub(super) const TRUSTED_MODE: &str = "BILLING_TRUSTED_MODE";
     pub(super) const LOG_FORMAT: &str = "BILLING_LOG_FORMAT";
     pub(super) const LOG_LEVEL: &str = "BILLING_LOG_LEVEL";
 }
@@ -252,6 +260,25 @@ pub struct Settings {
     webhook_keep_days: Option<Given>,
     #[arg(skip)]
     webhook_endpoints: Option<BTreeMap<String, EndpointGiven>>,
+    /// What an operation of a merchant, partner or service may cost at the most [default: 10000]
+    #[arg(long, global = true, env = env::COST_LIMIT, value_name = "NUMBER", hide_short_help = true)]
+    cost_limit: Option<Given>,
+    /// What an operation of a customer may cost at the most [default: 1000]
+    #[arg(long, global = true, env = env::COST_LIMIT_CUSTOMERS, value_name = "NUMBER", hide_short_help = true)]
+    cost_limit_customers: Option<Given>,
+    /// Memory for parsed documents, in mebibytes; 0 keeps none [default: 32]
+    #[arg(long, global = true, env = env::DOCUMENT_CACHE_MIB, value_name = "MIB", hide_short_help = true)]
+    document_cache_mib: Option<Given>,
+    /// Whether clients may ask by the hash of a document that they sent before: `on` or `off` [default: on]
+    #[arg(long, global = true, env = env::PERSISTED_QUERIES, value_name = "SWITCH", hide_short_help = true)]
+    persisted_queries: Option<Given>,
+    /// A file of trusted documents, which are asked for by their ids
+    #[arg(long, global = true, env = env::TRUSTED_DOCUMENTS, value_name = "FILE", hide_short_help = true)]
+    trusted_documents: Option<Given>,
+    /// What the file is for: `prefer` (other documents are answered too), `only` (no others are) or `off` [default:
+    /// prefer]
+    #[arg(long, global = true, env = env::TRUSTED_MODE, value_name = "MODE", hide_short_help = true)]
+    trusted_mode: Option<Given>,
     /// How log lines look: `text` or `json` [default: text]
     #[arg(long, global = true, env = env::LOG_FORMAT, value_name = "FORMAT", hide_short_help = true)]
     log_format: Option<Given>,
@@ -332,6 +359,8 @@ pub struct Config {
     pub webhooks: BTreeMap<String, WebhookEndpoint>,
     /// How long these are kept once they were worked on.
     pub webhook_keep: Duration,
+    /// Documents: what they may cost, what is kept of them, and which are trusted.
+    pub documents: DocumentConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -428,6 +457,12 @@ impl Settings {
             webhook_livemode: first(self.webhook_livemode, file.webhook_livemode),
             webhook_keep_days: first(self.webhook_keep_days, file.webhook_keep_days),
             webhook_endpoints: file.webhook_endpoints,
+            cost_limit: first(self.cost_limit, file.cost_limit),
+            cost_limit_customers: first(self.cost_limit_customers, file.cost_limit_customers),
+            document_cache_mib: first(self.document_cache_mib, file.document_cache_mib),
+            persisted_queries: first(self.persisted_queries, file.persisted_queries),
+            trusted_documents: first(self.trusted_documents, file.trusted_documents),
+            trusted_mode: first(self.trusted_mode, file.trusted_mode),
             log_format: first(self.log_format, file.log_format),
             log_level: first(self.log_level, file.log_level),
         }
@@ -505,6 +540,7 @@ impl Config {
             ("log_level", json!(self.log.level)),
         ];
         shown.extend(transport::shown(&self.transport));
+        shown.extend(self.documents.shown());
         shown
     }
 }

@@ -11,8 +11,9 @@ use billing_gateway::auth::JwtKeys;
 use billing_gateway::demo::Plan;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
-use billing_gateway::gate::Limits;
-use billing_gateway::http::{self, AppState, ExplorerMode, RequestStats, Room, Transport};
+use billing_gateway::http::{
+    self, AppState, DocumentSettings, Documents, ExplorerMode, RequestStats, Room, Transport, Trusted,
+};
 use billing_gateway::links::{Accounts, Links};
 use billing_gateway::stats::StripeStats;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
@@ -36,6 +37,11 @@ pub(crate) fn http_client() -> reqwest::Client {
     reqwest::Client::builder().tls_certs_only(std::iter::empty()).build().unwrap()
 }
 
+/// Documents as they are by default, none of them trusted.
+pub(crate) fn documents() -> Documents {
+    Documents::new(&billing_gateway::graphql::schema(), DocumentSettings::default(), Trusted::default()).unwrap()
+}
+
 /// Links of the demo's accounts, by the platform's key.
 fn live_links(base: &str, store: &Store) -> Links {
     let base = BaseUrl::parse(base, true).unwrap();
@@ -51,6 +57,23 @@ fn live_links(base: &str, store: &Store) -> Links {
     let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone(), PAY_LINKS);
     tokio::spawn(refresher.run());
     links
+}
+
+/// What a test's server is made of.
+struct Setup {
+    engine: Engine,
+    pools: Option<PoolSettings>,
+    /// Where a fake of Stripe is.
+    stripe: Option<String>,
+    transport: Transport,
+    documents: Documents,
+}
+
+impl Setup {
+    fn new() -> Self {
+        let (transport, documents) = (Transport::default(), documents());
+        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents }
+    }
 }
 
 /// A running server. It stops when the test's runtime does.
@@ -71,33 +94,39 @@ impl TestApp {
 
     /// A server on either engine.
     pub(crate) async fn on(engine: Engine) -> Self {
-        Self::start(engine, None, None, Transport::default()).await
+        Self::start(Setup { engine, ..Setup::new() }).await
     }
 
     /// A server on SQLite beside a fake of Stripe that knows the demo's invoices.
     pub(crate) async fn with_stripe() -> (Self, FakeStripe) {
         let state = serde_json::from_value(Plan::of(0).stripe_state()).unwrap();
         let fake = FakeStripe::start(State { rate_per_second: 0, ..state }).await.unwrap();
-        let app = Self::start(Engine::Sqlite, None, Some(fake.url()), Transport::default()).await;
+        let app = Self::start(Setup { stripe: Some(fake.url().to_owned()), ..Setup::new() }).await;
         (app, fake)
     }
 
     /// A server on either engine with pools of its own. The demo is loaded through ordinary ones.
     pub(crate) async fn with_pools(engine: Engine, pools: PoolSettings) -> Self {
-        Self::start(engine, Some(pools), None, Transport::default()).await
+        Self::start(Setup { engine, pools: Some(pools), ..Setup::new() }).await
+    }
+
+    /// A server on SQLite that knows these documents.
+    pub(crate) async fn with_documents(documents: Documents) -> Self {
+        Self::start(Setup { documents, ..Setup::new() }).await
     }
 
     /// A server on SQLite that meets clients in its own way.
     pub(crate) async fn with_transport(transport: Transport) -> Self {
-        Self::start(Engine::Sqlite, None, None, transport).await
+        Self::start(Setup { transport, ..Setup::new() }).await
     }
 
     /// A server on Postgres with pools of its own that meets clients in its own way.
     pub(crate) async fn with_pools_and_transport(pools: PoolSettings, transport: Transport) -> Self {
-        Self::start(Engine::Postgres, Some(pools), None, transport).await
+        Self::start(Setup { engine: Engine::Postgres, pools: Some(pools), transport, ..Setup::new() }).await
     }
 
-    async fn start(engine: Engine, pools: Option<PoolSettings>, stripe: Option<&str>, transport: Transport) -> Self {
+    async fn start(setup: Setup) -> Self {
+        let Setup { engine, pools, stripe, transport, documents } = setup;
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -113,9 +142,9 @@ impl TestApp {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
             keys: keys(),
-            links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(base, &store))),
+            links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(&base, &store))),
             inbox: super::hooks::no_inbox(),
-            limits: Limits::default(),
+            documents,
             billing_clock: Clock::starting_at(demo.plan.now.utc()),
             explorer: ExplorerMode::Fallback,
             explorer_config: demo.explorer_config("/graphql"),

@@ -13,7 +13,6 @@ use billing_gateway::auth::JwtKeys;
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
-use billing_gateway::gate::Limits;
 use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, RequestStats, Room, Transport};
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
@@ -367,7 +366,7 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         keys: JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap(),
         links: Arc::new(Links::new(LinkHosts::default())),
         inbox,
-        limits: Limits::default(),
+        documents: super::app::documents(),
         billing_clock: Clock::system(),
         explorer: ExplorerMode::Off,
         explorer_config: json!({}),
