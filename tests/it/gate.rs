@@ -2,10 +2,11 @@
 //! lets through is larger for the executor than it was for the gate.
 
 use async_graphql::parser::parse_query;
-use async_graphql::parser::types::{ExecutableDocument, Selection, SelectionSet};
 use billing_gateway::gate::{Limits, check};
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
+
+use crate::fuzz::properties::document as document_property;
 
 /// Documents to begin with: each construct of the language occurs.
 const SEEDS: [&str; 5] = [
@@ -86,80 +87,12 @@ fn documents() -> impl Strategy<Value = String> {
     })
 }
 
-/// What a document is once its fragments are written out, counted on the parser's own tree.
-#[derive(Debug, Default, PartialEq)]
-struct Size {
-    fields: usize,
-    aliases: usize,
-    root_fields: usize,
-    levels: usize,
-}
-
-impl Size {
-    fn add(&mut self, document: &ExecutableDocument, set: &SelectionSet, level: usize, at_root: bool) {
-        self.levels = self.levels.max(level);
-        for item in &set.items {
-            match &item.node {
-                Selection::Field(field) => {
-                    self.fields += 1;
-                    self.aliases += usize::from(field.node.alias.is_some());
-                    self.root_fields += usize::from(at_root);
-                    let below = &field.node.selection_set.node;
-                    if !below.items.is_empty() {
-                        self.add(document, below, level + 1, false);
-                    }
-                }
-                Selection::InlineFragment(inline) => {
-                    self.add(document, &inline.node.selection_set.node, level + 1, at_root);
-                }
-                Selection::FragmentSpread(spread) => {
-                    self.fields += 1;
-                    if let Some(fragment) = document.fragments.get(&spread.node.fragment_name.node) {
-                        self.add(document, &fragment.node.selection_set.node, level + 1, at_root);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Sums over operations and the most of any one, as the gate takes them; fragments count alone as well.
-    fn of(document: &ExecutableDocument) -> Self {
-        let mut all = Self::default();
-        for (_, operation) in document.operations.iter() {
-            let mut one = Self::default();
-            one.add(document, &operation.node.selection_set.node, 1, true);
-            all.fields += one.fields;
-            all.aliases += one.aliases;
-            all.root_fields = all.root_fields.max(one.root_fields);
-            all.levels = all.levels.max(one.levels);
-        }
-        for fragment in document.fragments.values() {
-            let mut one = Self::default();
-            one.add(document, &fragment.node.selection_set.node, 1, false);
-            all.fields = all.fields.max(one.fields);
-            all.aliases = all.aliases.max(one.aliases);
-            all.levels = all.levels.max(one.levels);
-        }
-        all
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 5_000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_gate_and_parser_both_accept_has_the_same_size_for_both(document in documents()) {
-        let measured = check(&document, &Limits::default());
-        if let (Ok(measured), Ok(parsed)) = (measured, parse_query(&document)) {
-            let wanted = Size::of(&parsed);
-            let found = Size {
-                fields: measured.fields_expanded,
-                aliases: measured.aliases,
-                root_fields: measured.root_fields,
-                levels: measured.levels,
-            };
-            prop_assert_eq!(found, wanted, "{}", document);
-        }
+        document_property(&document);
     }
 }
 

@@ -17,6 +17,7 @@ mod demo;
 mod document_paths;
 mod documents;
 mod examples;
+mod fuzz;
 mod gate;
 mod generate;
 mod http;
