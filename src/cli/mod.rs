@@ -24,8 +24,8 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use crate::app::AppError;
 use crate::app::config::{Faults, Settings};
+use crate::app::{AppError, log};
 
 /// One GraphQL query answers the whole bill: lines, rental, payments and pay links
 #[derive(Parser)]
@@ -94,6 +94,7 @@ pub fn command() -> clap::Command {
 
 /// Runs what the arguments of the process ask for.
 pub fn run() -> ExitCode {
+    log::hide_panics();
     let cli = Cli::parse();
     match dispatch(cli) {
         Ok(()) => ExitCode::SUCCESS,

@@ -163,7 +163,9 @@ fn coded(mut error: ServerError, id: &RequestId) -> ServerError {
     if code_of(&error).is_none() {
         let code = code_of_library(&error);
         if code == "INTERNAL" {
-            tracing::error!(message = error.message, "an error without a code");
+            // What follows a quotation mark is the client's.
+            let message = error.message.split('"').next().unwrap_or_default();
+            tracing::error!(message, "an error without a code");
             INTERNAL.clone_into(&mut error.message);
         } else if let Some(end) = REPEATED_VALUE.iter().find_map(|words| error.message.find(words)) {
             error.message.truncate(end);

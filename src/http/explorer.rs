@@ -10,6 +10,7 @@ mod scopes;
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::header::{
     ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, VARY,
@@ -159,7 +160,13 @@ async fn index(Extension(id): Extension<RequestId>, headers: HeaderMap) -> Respo
     built("index.html", CHECK_AGAIN, &headers, &id)
 }
 
-async fn asset(Path(file): Path<String>, Extension(id): Extension<RequestId>, headers: HeaderMap) -> Response {
+async fn asset(
+    path: Result<Path<String>, PathRejection>,
+    Extension(id): Extension<RequestId>,
+    headers: HeaderMap,
+) -> Response {
+    // Bytes that are no text name no file.
+    let Ok(Path(file)) = path else { return error::nothing_here(&id) };
     let is_name =
         !file.starts_with('.') && file.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
     // Copies are reached by the name of what they are a copy of.

@@ -1,7 +1,8 @@
 //! Follows one request: its id, its log line, and its end when it panics.
 //!
 //! The id is ours, or the caller's when it is harmless. It is on the answer, on every log line of the request, and in
-//! errors that say nothing else. The one line per request has no query string, no variables, no headers.
+//! errors that say nothing else. The one line per request has the route's pattern and no
+//! word of the client's: no path, no query string, no variables, no headers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -66,13 +67,13 @@ fn is_plain(text: &str) -> bool {
 const ROUTES: [&str; 7] =
     [GRAPHQL_PATH, pay_url::PATH, webhooks::PATH, health::LIVE, health::READY, health::VERSION, metrics::PATH];
 
-/// The route of a request as it is counted: a path that nobody serves is the client's own word.
+/// The route of a request as it is counted and logged: a path that nobody serves is the client's own word.
 fn route(request: &Request) -> &'static str {
     let Some(path) = request.extensions().get::<MatchedPath>() else { return "none" };
     ROUTES.into_iter().find(|route| *route == path.as_str()).unwrap_or("explorer")
 }
 
-/// The method of a request as it is counted. A client may make up others.
+/// The method of a request as it is counted and logged. A client may make up others.
 fn method(method: &Method) -> &'static str {
     let known = [("GET", Method::GET), ("POST", Method::POST), ("HEAD", Method::HEAD), ("OPTIONS", Method::OPTIONS)];
     known.into_iter().find(|(_, known)| known == method).map_or("other", |(word, _)| word)
@@ -90,8 +91,8 @@ pub(super) async fn follow(State(stats): State<Option<HttpStats>>, mut request: 
 
 async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<HttpStats>) -> Response {
     let started = Instant::now();
-    let counted = stats.as_ref().map(|stats| stats.begin(route(&request), method(request.method())));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let (method, route) = (method(request.method()), route(&request));
+    let counted = stats.as_ref().map(|stats| stats.begin(route, method));
     let media = media::accepted_or_json(request.headers());
     // What a handler shares between requests is safe to use after a panic: pools, counters, an immutable schema.
     let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
@@ -101,7 +102,7 @@ async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<Ht
             if let Some(stats) = &stats {
                 stats.panicked();
             }
-            error::refused(&Refusal::Internal, &path, media, id)
+            error::refused(&Refusal::Internal, route, media, id)
         }
     };
     if let Ok(value) = HeaderValue::from_str(id.as_str()) {
@@ -110,9 +111,9 @@ async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<Ht
     let (status, duration_ms) = (response.status().as_u16(), started.elapsed().as_millis());
     if let Some(counted) = counted {
         counted.answered(status);
-        tracing::info!(%method, path, status, duration_ms, "request answered");
+        tracing::info!(method, route, status, duration_ms, "request answered");
     } else {
-        tracing::debug!(%method, path, status, duration_ms, "request answered");
+        tracing::debug!(method, route, status, duration_ms, "request answered");
     }
     response
 }

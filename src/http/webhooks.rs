@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use axum::body::Body;
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
@@ -55,10 +56,12 @@ impl fmt::Debug for Inbox {
 /// Takes an event.
 pub(super) async fn handle(
     State(state): State<Arc<AppState>>,
-    Path(name): Path<String>,
+    path: Result<Path<String>, PathRejection>,
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Response {
+    // Bytes that are no text name no endpoint.
+    let name = path.map(|Path(name)| name).unwrap_or_default();
     let (head, body) = request.into_parts();
     let taken = take(&state, &name, &head.headers, body).await;
     state.inbox.stats.came(match &taken {

@@ -1,22 +1,24 @@
 //! What can go wrong with the database, in the few classes that callers treat differently.
 //!
 //! The two engines speak differently of the same failure; [`StoreError::from`] is where both are understood.
-//! Messages of the drivers carry values, so they are kept as sources for the log and never shown.
+//! Messages of the drivers carry values: what is kept of them is without (`driver_error.rs`), for the log, never shown.
 
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
+
+use super::driver_error::DriverError;
 
 /// A failed read or write.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot be reached, or no connection is free. Trying again later may help.
     #[error("the database is not available")]
-    Unavailable(#[source] DbErr),
+    Unavailable(#[source] DriverError),
     /// A statement took longer than it may.
     #[error("the database did not answer in time")]
-    Timeout(#[source] DbErr),
+    Timeout(#[source] DriverError),
     /// Another transaction was faster; the whole transaction may be tried again.
     #[error("the transaction lost against another one")]
-    Conflict(#[source] DbErr),
+    Conflict(#[source] DriverError),
     /// A rule of the schema refuses the row.
     #[error("the database refuses the row ({rule})")]
     Refused {
@@ -24,14 +26,14 @@ pub enum StoreError {
         rule: &'static str,
         /// What the driver said.
         #[source]
-        source: DbErr,
+        source: DriverError,
     },
     /// A stored row cannot be read as what it should be.
     #[error("a stored row cannot be read")]
-    Corrupt(#[source] DbErr),
+    Corrupt(#[source] DriverError),
     /// Anything else: a defect.
     #[error("the database failed")]
-    Defect(#[source] DbErr),
+    Defect(#[source] DriverError),
     /// A list of keys could not be written as a parameter.
     #[error("keys could not be encoded")]
     Keys(#[from] serde_json::Error),
@@ -79,7 +81,9 @@ impl StoreError {
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        match class_of(&error) {
+        let class = class_of(&error);
+        let error = DriverError::from(error);
+        match class {
             Class::Unavailable => Self::Unavailable(error),
             Class::Timeout => Self::Timeout(error),
             Class::Conflict => Self::Conflict(error),

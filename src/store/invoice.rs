@@ -222,7 +222,7 @@ pub async fn save(tx: &Tx, row: invoice::Model) -> Result<(), StoreError> {
     let update = invoice::Entity::update_many().set(row.into_active_model().reset_all());
     let update = update.filter(Column::TenantId.eq(tenant)).filter(Column::Id.eq(id));
     let written = update.filter(Column::Version.eq(version.saturating_sub(1))).exec(tx).await?;
-    if written.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict(DbErr::RecordNotUpdated)) }
+    if written.rows_affected == 1 { Ok(()) } else { Err(StoreError::Conflict(DbErr::RecordNotUpdated.into())) }
 }
 
 /// Issued invoices of one source system by their number.

@@ -92,7 +92,7 @@ async fn finish(connection: DatabaseConnection, tx: DatabaseTransaction) -> Resu
     if tx.get_database_backend() == DbBackend::Sqlite {
         let check = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
         if !tx.query_all_raw(check).await?.is_empty() {
-            return Err(StoreError::Defect(sea_orm::DbErr::Migration("rows lost their parents".to_owned())));
+            return Err(StoreError::Defect(sea_orm::DbErr::Migration("rows lost their parents".to_owned()).into()));
         }
     }
     tx.commit().await?;

@@ -5,6 +5,7 @@
 //! knows GraphQL or HTTP.
 
 mod count;
+mod driver_error;
 mod dump;
 mod engine;
 mod error;
@@ -37,6 +38,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
 
+pub use driver_error::DriverError;
 pub use dump::{Dump, dump};
 pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
 pub use error::StoreError;

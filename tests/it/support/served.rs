@@ -16,7 +16,7 @@ use super::program::{Running, program};
 pub(crate) const WEBHOOK_SECRET: &str = "whsec_Canary7webhooksecret";
 
 /// What opens the fake.
-pub(crate) const STRIPE_KEY: &str = "rk_test_demo";
+pub(crate) const STRIPE_KEY: &str = "rk_test_Canary7stripekey";
 
 /// A running program.
 pub(crate) struct Served {
@@ -32,7 +32,8 @@ pub(crate) struct Served {
 impl Served {
     /// The demo with the settings that `set` makes.
     pub(crate) async fn demo(set: impl FnOnce(&mut Command)) -> Self {
-        let state = serde_json::from_value(Plan::of(0).stripe_state()).unwrap();
+        let state = Plan::of(0).stripe_state().to_string().replace("rk_test_demo", STRIPE_KEY);
+        let state = serde_json::from_str(&state).unwrap();
         let fake = FakeStripe::start(State { rate_per_second: 0, ..state }).await.unwrap();
         let folder = TempDir::with_prefix("billing-gateway-served-").unwrap();
         let mut command = program(folder.path());
