@@ -8,7 +8,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 use super::StoreError;
 use super::engine::any_of;
 use super::page::{Direction, Ordering, Page};
-use super::scope::{grouped, owned, parts_of, texts};
+use super::scope::{grouped, parts_of, shown, texts};
 use crate::domain::viewer::Tenant;
 
 /// Entries by id; those that are unknown, or not the caller's, are left out.
@@ -24,7 +24,7 @@ pub async fn by_ids(
     let these =
         Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
     let rows = invoice_event::Entity::find()
-        .filter(owned(backend, tenant, these, Column::InvoiceId)?)
+        .filter(shown(backend, tenant, these, Column::InvoiceId)?)
         .order_by_asc(Column::Id)
         .all(db)
         .await?;

@@ -9,7 +9,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, FromQueryResult, Iterable, QueryFilt
 use super::StoreError;
 use super::count;
 use super::engine::any_of;
-use super::scope::{grouped, texts, visible};
+use super::scope::{grouped, shown, texts, visible};
 use crate::domain::viewer::Tenant;
 
 /// Which lines of an invoice.
@@ -31,11 +31,9 @@ pub async fn by_ids(
     ids: &[LineItemId],
 ) -> Result<HashMap<LineItemId, line_item::Model>, StoreError> {
     let backend = db.get_database_backend();
-    let rows = line_item::Entity::find()
-        .filter(visible(backend, tenant, Column::TenantId, Column::CustomerId)?)
-        .filter(any_of(backend, Column::Id, texts(ids))?)
-        .all(db)
-        .await?;
+    let own = visible(backend, tenant, Column::TenantId, Column::CustomerId)?;
+    let these = own.add(any_of(backend, Column::Id, texts(ids))?);
+    let rows = line_item::Entity::find().filter(shown(backend, tenant, these, Column::InvoiceId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 

@@ -10,7 +10,7 @@ use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::engine::any_of;
-use super::scope::{grouped, texts, visible};
+use super::scope::{grouped, shown, texts, visible};
 use super::{StoreError, Tx};
 use crate::domain::viewer::Tenant;
 
@@ -23,9 +23,9 @@ pub async fn by_ids(
     db: &impl ConnectionTrait,
     ids: &[PaymentId],
 ) -> Result<HashMap<PaymentId, payment::Model>, StoreError> {
-    let these = any_of(db.get_database_backend(), Column::Id, texts(ids))?;
-    let rows = own(tenant, db)?.add(these);
-    let rows = payment::Entity::find().filter(rows).all(db).await?;
+    let backend = db.get_database_backend();
+    let these = own(tenant, db)?.add(any_of(backend, Column::Id, texts(ids))?);
+    let rows = payment::Entity::find().filter(shown(backend, tenant, these, Column::InvoiceId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 

@@ -1,6 +1,6 @@
 //! What a caller may see, as conditions.
 
-use entity::{InvoiceId, invoice};
+use entity::{InvoiceId, InvoiceStatus, invoice};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{ColumnTrait, Condition, DbBackend};
 
@@ -51,6 +51,30 @@ pub(super) fn owned<C: ColumnTrait>(
         .and_where(any_of(backend, invoice::Column::CustomerId, texts(customers))?)
         .to_owned();
     Ok(condition.add(invoice_id.in_subquery(theirs)))
+}
+
+/// `condition`, and the invoice exists for the caller. A part that is asked for by its own id is then found or not by
+/// one statement, whyever it is not.
+pub(super) fn shown<C: ColumnTrait>(
+    backend: DbBackend,
+    tenant: &Tenant,
+    condition: Condition,
+    invoice_id: C,
+) -> Result<Condition, StoreError> {
+    let of = |column| Expr::col((invoice::Entity, column));
+    let mut invoices = Query::select()
+        .column(invoice::Column::Id)
+        .from(invoice::Entity)
+        .and_where(of(invoice::Column::TenantId).eq(tenant.id().clone()))
+        .and_where(of(invoice::Column::DeletedAt).is_null())
+        .to_owned();
+    if !tenant.sees_drafts() {
+        invoices.and_where(invoice::Column::Status.ne(InvoiceStatus::Draft));
+    }
+    if let Some(customers) = tenant.customers() {
+        invoices.and_where(any_of(backend, invoice::Column::CustomerId, texts(customers))?);
+    }
+    Ok(condition.add(invoice_id.in_subquery(invoices)))
 }
 
 /// Ids as texts, for a list of keys.

@@ -10,7 +10,7 @@ use sea_orm::{
 
 use super::StoreError;
 use super::engine::any_of;
-use super::scope::{owned, texts};
+use super::scope::{owned, shown, texts};
 use crate::domain::viewer::Tenant;
 
 /// The entity type of documents that became an invoice.
@@ -28,7 +28,7 @@ pub async fn by_ids(
     let backend = db.get_database_backend();
     let these =
         Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
-    let rows = source_document::Entity::find().filter(owned(backend, tenant, these, Column::EntityId)?).all(db).await?;
+    let rows = source_document::Entity::find().filter(shown(backend, tenant, these, Column::EntityId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 

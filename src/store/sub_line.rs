@@ -9,7 +9,7 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter,
 
 use super::StoreError;
 use super::engine::any_of;
-use super::scope::{grouped, owned, parts_of, texts};
+use super::scope::{grouped, parts_of, shown, texts};
 use crate::domain::viewer::Tenant;
 
 /// Sub lines by id; those that are unknown, or not the caller's, are left out.
@@ -24,7 +24,7 @@ pub async fn by_ids(
     let backend = db.get_database_backend();
     let these =
         Condition::all().add(Column::TenantId.eq(tenant.id().clone())).add(any_of(backend, Column::Id, texts(ids))?);
-    let rows = sub_line::Entity::find().filter(owned(backend, tenant, these, Column::InvoiceId)?).all(db).await?;
+    let rows = sub_line::Entity::find().filter(shown(backend, tenant, these, Column::InvoiceId)?).all(db).await?;
     Ok(rows.into_iter().map(|row| (row.id.clone(), row)).collect())
 }
 

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_json::Value;
 
 const INTROSPECTION: &str = "{ __schema { types { kind name description \
-    fields { name description args { name description type { ...Ref } } type { ...Ref } } \
-    inputFields { name description type { ...Ref } } enumValues { name description } } } } \
+    fields { name description args { name description defaultValue type { ...Ref } } type { ...Ref } } \
+    inputFields { name description defaultValue type { ...Ref } } enumValues { name description } } } } \
     fragment Ref on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
 /// Every type of the API, by name; those of introspection itself are left out.
@@ -37,7 +37,9 @@ pub(crate) struct Field {
 
 /// An argument, or a field of an input object.
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) struct Input {
+    default_value: Option<String>,
     pub(crate) name: String,
     pub(crate) description: Option<String>,
     #[serde(rename = "type")]
@@ -59,7 +61,28 @@ pub(crate) struct TypeRef {
     of_type: Option<Box<TypeRef>>,
 }
 
+impl Input {
+    /// Whether it must be given.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.of.is_required() && self.default_value.is_none()
+    }
+}
+
 impl TypeRef {
+    /// As it is written.
+    pub(crate) fn text(&self) -> String {
+        match (self.kind.as_str(), &self.of_type) {
+            ("NON_NULL", Some(inner)) => format!("{}!", inner.text()),
+            ("LIST", Some(inner)) => format!("[{}]", inner.text()),
+            _ => self.named().to_owned(),
+        }
+    }
+
+    /// Whether it is a list, perhaps a required one.
+    pub(crate) fn is_list(&self) -> bool {
+        self.kind == "LIST" || self.kind == "NON_NULL" && self.of_type.as_ref().is_some_and(|inner| inner.is_list())
+    }
+
     pub(crate) fn is_required(&self) -> bool {
         self.kind == "NON_NULL"
     }
@@ -98,7 +121,7 @@ impl Api {
         found.unwrap_or_else(|| panic!("{type_name} has no field {name}"))
     }
 
-    fn is_leaf(&self, type_name: &str) -> bool {
+    pub(crate) fn is_leaf(&self, type_name: &str) -> bool {
         matches!(self.types[type_name].kind.as_str(), "SCALAR" | "ENUM")
     }
 

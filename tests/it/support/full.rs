@@ -324,6 +324,33 @@ fn payments(full: &Full) -> Vec<BillPayment> {
     ]
 }
 
+/// The same for what belongs to one customer with one invoice. What a tenant sells belongs to all of its customers.
+pub(crate) async fn plant_in_customer(db: &impl ConnectionTrait, of: &Full, word: &str) {
+    macro_rules! plant {
+        ($($table:ident by $key:literal where $owner:literal = $id:expr),* $(,)?) => {$(
+            let condition = format!("{} = '{}' AND tenant_id = '{}'", $owner, $id, of.tenant);
+            plant_where::<e::$table::Entity>(db, &condition, word, $key).await;
+        )*};
+    }
+    plant!(
+        customer by "id" where "id" = of.customer,
+        rental by "id" where "customer_id" = of.customer,
+        subscription by "id" where "customer_id" = of.customer,
+        payment_method by "id" where "customer_id" = of.customer,
+        invoice by "id" where "customer_id" = of.customer,
+        line_item by "id" where "invoice_id" = of.invoice,
+        sub_line by "id" where "invoice_id" = of.invoice,
+        tax by "id" where "invoice_id" = of.invoice,
+        discount by "id" where "invoice_id" = of.invoice,
+        invoice_change by "id" where "invoice_id" = of.invoice,
+        customer_snapshot by "invoice_id" where "invoice_id" = of.invoice,
+        payment by "id" where "invoice_id" = of.invoice,
+        upstream_invoice by "invoice_id" where "invoice_id" = of.invoice,
+        invoice_event by "id" where "invoice_id" = of.invoice,
+        source_document by "id" where "entity_id" = of.invoice,
+    );
+}
+
 /// Writes `word` (of at most four letters) into every column of a tenant that holds a free text, and into every
 /// column that holds JSON of ours to show. Links lead to Stripe's pages and contain it.
 pub(crate) async fn plant(db: &impl ConnectionTrait, tenant: &e::TenantId, word: &str) {
@@ -359,9 +386,13 @@ pub(crate) async fn plant(db: &impl ConnectionTrait, tenant: &e::TenantId, word:
 }
 
 async fn plant_in<E: EntityTrait>(db: &impl ConnectionTrait, tenant: &e::TenantId, word: &str, key: &str) {
+    plant_where::<E>(db, &format!("tenant_id = '{tenant}'"), word, key).await;
+}
+
+async fn plant_where<E: EntityTrait>(db: &impl ConnectionTrait, condition: &str, word: &str, key: &str) {
     let table = E::default().table_name().to_owned();
     let set: Vec<String> = E::Column::iter().filter_map(|column| planted(&column, word, key)).collect();
-    let update = format!("UPDATE {table} SET {} WHERE tenant_id = '{tenant}'", set.join(", "));
+    let update = format!("UPDATE {table} SET {} WHERE {condition}", set.join(", "));
     db.execute_raw(Statement::from_string(db.get_database_backend(), update))
         .await
         .unwrap_or_else(|error| panic!("{table}: {error}"));
