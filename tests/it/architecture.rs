@@ -141,3 +141,89 @@ fn only_the_app_takes_the_right_to_see_every_tenant() {
         assert!(!takes || layer == "app", "{} takes the operator's right", path.display());
     }
 }
+
+/// Functions that write whole rows: each row names its tenant, which is part of its key and of everything it refers to.
+const OF_WHOLE_ROWS: [(&str, &str); 13] = [
+    ("bill", "insert"),
+    ("bill", "insert_all"),
+    ("bill", "replace"),
+    ("bill", "insert_tenants"),
+    ("bill", "write_customers"),
+    ("bill", "insert_subscriptions"),
+    ("bill", "insert_payment_methods"),
+    ("bill", "insert_rentals"),
+    ("bill", "insert_events"),
+    ("invoice", "save"),
+    ("payment", "save_all"),
+    ("source_document", "keep"),
+    ("upstream_invoice", "save"),
+];
+
+/// Files of `store` that are about no rows.
+const OF_NO_ROWS: [&str; 2] = ["migrate", "engine"];
+
+/// The functions of a text: its name, and everything from its first parameter to the next function.
+fn functions(text: &str) -> Vec<(&str, &str)> {
+    let starts: Vec<_> = text
+        .match_indices("fn ")
+        .filter(|(at, _)| {
+            let line = text[..*at].rsplit('\n').next().unwrap_or_default();
+            line.split_whitespace().all(|word| word.starts_with("pub") || ["async", "const"].contains(&word))
+        })
+        .map(|(at, _)| at + "fn ".len())
+        .collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().zip(ends).filter_map(|(start, end)| text[*start..end].split_once('(')).collect()
+}
+
+/// The files of `store` by name, with their text up to the tests.
+fn store() -> Vec<(String, String)> {
+    let files = layers().into_iter().filter(|(layer, ..)| layer == "store");
+    let named = files.map(|(_, path, text)| {
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, text.split("#[cfg(test)]").next().unwrap_or_default().to_owned())
+    });
+    named.filter(|(name, _)| !OF_NO_ROWS.contains(&name.as_str())).collect()
+}
+
+fn is_public(text: &str, name: &str) -> bool {
+    ["(", "<"].iter().any(|next| text.contains(&format!("pub async fn {name}{next}")))
+}
+
+#[test]
+fn every_function_of_the_store_on_rows_says_first_whose() {
+    let mut whole_rows = BTreeSet::new();
+    for (file, text) in store() {
+        for (name, rest) in functions(&text) {
+            let name = name.split('<').next().unwrap_or_default();
+            let asks = rest.contains("ConnectionTrait") || rest.contains("&Tx");
+            let parameters = rest.split(')').next().unwrap_or_default();
+            let database = ["db: ", "tx: ", "connection: "].iter().any(|named| parameters.contains(named));
+            if !asks || !database || !is_public(&text, name) {
+                continue;
+            }
+            let first = parameters.trim_start().trim_start_matches('_');
+            if !first.starts_with("tenant: &Tenant") && !first.starts_with("system: &System") {
+                whole_rows.insert((file.clone(), name.to_owned()));
+            }
+        }
+    }
+    let known: BTreeSet<_> =
+        OF_WHOLE_ROWS.iter().map(|(file, name)| ((*file).to_owned(), (*name).to_owned())).collect();
+    assert_eq!(whole_rows, known);
+}
+
+#[test]
+fn nothing_in_the_store_is_found_changed_or_deleted_without_a_word_on_whose_it_is() {
+    let reaching = ["::find()", "::find_by_id(", "::update_many()", "::delete_many()", "::delete("];
+    let mut found = 0;
+    for (file, text) in store() {
+        for (name, rest) in functions(&text) {
+            if reaching.iter().any(|way| rest.contains(way)) {
+                found += 1;
+                assert!(rest.contains("tenant") || rest.contains("system"), "store/{file}.rs: {name}");
+            }
+        }
+    }
+    assert!(found > 30, "{found}");
+}

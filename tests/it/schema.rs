@@ -138,6 +138,34 @@ async fn every_reference_stays_within_its_tenant_and_never_cascades() {
     .await;
 }
 
+/// Tables of whoever runs the gateway: their rows are there before a tenant is known, or are the tenants.
+const SYSTEM: [&str; 3] = ["tenants", "webhook_events", "seaql_migrations"];
+
+#[tokio::test]
+async fn every_table_belongs_to_tenants_and_every_key_begins_with_one() {
+    for_each_engine(async |engine| {
+        let database = TestDatabase::new(engine).await;
+        let connection = database.connect().await;
+        let columns = columns(&connection).await;
+        let (references, indexes) = (references(&connection).await, indexes(&connection).await);
+        let tables: BTreeSet<&str> = columns.iter().map(|column| column.table.as_str()).collect();
+        let owned: Vec<&str> = tables.into_iter().filter(|table| !SYSTEM.contains(table)).collect();
+        assert!(owned.len() >= 18, "{owned:?}");
+        for table in owned {
+            let tenant = columns.iter().find(|column| column.table == table && column.name == "tenant_id");
+            assert!(tenant.is_some_and(|tenant| !tenant.nullable), "{table} does not say whose its rows are");
+            let refers = references.iter().any(|reference| reference.table == table);
+            assert!(refers, "rows of {table} may be of a tenant that there is not");
+            let keys: Vec<_> = indexes.iter().filter(|index| index.table == table && index.unique).collect();
+            assert!(!keys.is_empty(), "{table} has no key");
+            for key in keys {
+                assert_eq!(key.columns.first().map(String::as_str), Some("tenant_id"), "{key:?}");
+            }
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn every_reference_has_an_index() {
     for_each_engine(async |engine| {

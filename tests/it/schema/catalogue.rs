@@ -82,22 +82,23 @@ pub(super) async fn references(connection: &DatabaseConnection) -> Vec<Reference
 pub(super) struct StoredIndex {
     pub(super) table: String,
     pub(super) columns: Vec<String>,
+    pub(super) unique: bool,
     pub(super) condition: Option<String>,
 }
 
 pub(super) async fn indexes(connection: &DatabaseConnection) -> Vec<StoredIndex> {
     let statement = match connection.get_database_backend() {
         DbBackend::Postgres => {
-            "SELECT indrelid::regclass::text AS t, pg_get_expr(indpred, indrelid) AS w,
+            "SELECT indrelid::regclass::text AS t, pg_get_expr(indpred, indrelid) AS w, indisunique AS u,
                     (SELECT string_agg(a.attname, ',' ORDER BY k.i) FROM unnest(indkey::int2[]) WITH ORDINALITY k(n, i)
                      JOIN pg_attribute a ON a.attrelid = indrelid AND a.attnum = k.n) AS f
              FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE c.relnamespace = 'public'::regnamespace"
         }
         _ => {
-            "SELECT m.name AS t, (SELECT substr(sql, instr(sql, ' WHERE ') + 7) FROM sqlite_master s
-                       WHERE s.name = l.name AND l.partial) AS w,
+            r#"SELECT m.name AS t, (SELECT substr(sql, instr(sql, ' WHERE ') + 7) FROM sqlite_master s
+                       WHERE s.name = l.name AND l.partial) AS w, l."unique" = 1 AS u,
                       (SELECT group_concat(i.name ORDER BY i.seqno) FROM pragma_index_info(l.name) i) AS f
-               FROM sqlite_master m JOIN pragma_index_list(m.name) l WHERE m.type = 'table'"
+               FROM sqlite_master m JOIN pragma_index_list(m.name) l WHERE m.type = 'table'"#
         }
     };
     let rows = query(connection, statement).await;
@@ -105,7 +106,8 @@ pub(super) async fn indexes(connection: &DatabaseConnection) -> Vec<StoredIndex>
         .map(|row| {
             let condition: Option<String> = row.try_get("", "w").expect("a condition or none");
             let condition = condition.map(|text| text.trim_matches(['(', ')']).to_owned());
-            StoredIndex { table: text(row, "t"), columns: list(row, "f"), condition }
+            let unique = row.try_get("", "u").expect("a truth");
+            StoredIndex { table: text(row, "t"), columns: list(row, "f"), unique, condition }
         })
         .collect()
 }
