@@ -49,7 +49,7 @@ pub fn hide_panics() {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = fixed_text(panic.payload());
         let way = Backtrace::capture();
-        let way = (way.status() == BacktraceStatus::Captured).then(|| format!("\n{way}")).unwrap_or_default();
+        let way = if way.status() == BacktraceStatus::Captured { format!("\n{way}") } else { String::new() };
         if tracing::dispatcher::has_been_set() {
             tracing::error!(place, "a defect: {message}{way}");
         } else {
@@ -85,7 +85,7 @@ mod tests {
         assert_eq!(told(|| panic!("a fixed text")), "a fixed text");
         for made_of_values in [
             (|| panic!("of {}", std::hint::black_box("Canary7"))) as fn(),
-            || Err(std::hint::black_box("Canary7")).unwrap(),
+            || std::hint::black_box(Err::<(), _>("Canary7")).unwrap(),
             || std::panic::panic_any(String::from("Canary7")),
         ] {
             assert!(!told(made_of_values).contains("Canary7"));

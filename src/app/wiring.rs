@@ -427,13 +427,13 @@ fn inbox(config: &Config) -> Result<Inbox, AppError> {
 }
 
 /// What asks Stripe about open invoices, where there is someone to ask.
-fn reconciler(config: &Config, state: &AppState, stats: ReconcilerStats) -> Option<Reconciler> {
+fn reconciler(config: &Config, state: &AppState, rounds: ReconcilerStats) -> Option<Reconciler> {
     Some(Reconciler {
         store: state.store.clone(),
         system: System::operator(),
         accounts: state.links.accounts()?,
         billing_clock: state.billing_clock,
-        stats,
+        stats: rounds,
         intervals: config.stripe.reconcile,
     })
 }

@@ -89,18 +89,18 @@ pub(super) async fn follow(State(stats): State<Option<HttpStats>>, mut request: 
     answered(request, next, &id, stats).instrument(span).await
 }
 
-async fn answered(request: Request, next: Next, id: &RequestId, stats: Option<HttpStats>) -> Response {
+async fn answered(request: Request, next: Next, id: &RequestId, counts: Option<HttpStats>) -> Response {
     let started = Instant::now();
     let (method, route) = (method(request.method()), route(&request));
-    let counted = stats.as_ref().map(|stats| stats.begin(route, method));
+    let counted = counts.as_ref().map(|counts| counts.begin(route, method));
     let media = media::accepted_or_json(request.headers());
     // What a handler shares between requests is safe to use after a panic: pools, counters, an immutable schema.
     let mut response = match AssertUnwindSafe(next.run(request)).catch_unwind().await {
         Ok(response) => response,
         Err(_panic) => {
             tracing::error!("the request panicked");
-            if let Some(stats) = &stats {
-                stats.panicked();
+            if let Some(counts) = &counts {
+                counts.panicked();
             }
             error::refused(&Refusal::Internal, route, media, id)
         }

@@ -226,15 +226,12 @@ async fn set_deadline(connection: &mut SqliteConnection, limit: Duration) -> Res
 
 /// How many connections a pool has, and how many of them are free.
 pub(super) fn connections(pool: &DatabaseConnection) -> (u32, u32) {
-    let (all, idle) = match pool.get_database_backend() {
-        DbBackend::Postgres => {
-            let pool = pool.get_postgres_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
-        _ => {
-            let pool = pool.get_sqlite_connection_pool();
-            (pool.size(), pool.num_idle())
-        }
+    let (all, idle) = if pool.get_database_backend() == DbBackend::Postgres {
+        let pool = pool.get_postgres_connection_pool();
+        (pool.size(), pool.num_idle())
+    } else {
+        let pool = pool.get_sqlite_connection_pool();
+        (pool.size(), pool.num_idle())
     };
     (all, u32::try_from(idle).unwrap_or(u32::MAX))
 }

@@ -84,7 +84,9 @@ impl Caller {
             .connect_timeout(config.limits.connect_timeout)
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(config.limits.in_flight);
-        Endpoint::ALL.into_iter().for_each(|endpoint| config.stats.may_call(endpoint.name()));
+        for endpoint in Endpoint::ALL {
+            config.stats.may_call(endpoint.name());
+        }
         // Certificates of the system are read only where they are needed.
         let http = if config.base.is_https() { http } else { http.tls_certs_only(std::iter::empty()) };
         Ok(Self {

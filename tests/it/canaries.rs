@@ -382,6 +382,9 @@ async fn what_is_told_on_purpose_is_found() {
     assert_eq!(secrets.in_lines(&format!("a\nauthorization: Bearer x.y.{token}\nb")).len(), 1);
 }
 
+/// Arguments of a command, and its settings.
+type Failing<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)]);
+
 #[tokio::test]
 async fn commands_that_fail_do_not_tell_their_settings() {
     let folder = TempDir::with_prefix("billing-gateway-canaries-").unwrap();
@@ -393,7 +396,7 @@ async fn commands_that_fail_do_not_tell_their_settings() {
     std::fs::write(folder.path().join("settings.toml"), format!("jwt_secret = \"{CANARY}\nx")).unwrap();
     let gone = format!("postgres://user:{CANARY}@127.0.0.1:1/db");
     let odd = format!("postgres://user:{CANARY}@[::1/db?password={CANARY}");
-    let cases: [(&[&str], &[(&str, &str)]); 12] = [
+    let cases: [Failing<'_>; 12] = [
         (&["serve"], &[("DATABASE_URL", &gone), ("BILLING_JWT_SECRET", JWT_SECRET)]),
         (&["serve"], &[("DATABASE_URL", &odd), ("BILLING_JWT_SECRET", JWT_SECRET)]),
         (&["serve"], &[("DATABASE_URL", CANARY), ("BILLING_JWT_SECRET", CANARY)]),

@@ -38,7 +38,7 @@ async fn invoice(world: &World, number: usize) -> Value {
 async fn a_payment_whose_webhook_was_lost_is_found() {
     for_each_engine(async |engine| {
         let all = [given(1, TimeDelta::hours(7)), given(2, TimeDelta::hours(5)), given(3, TimeDelta::hours(8))];
-        let world = World::new(engine, &all).await;
+        let world = Box::pin(World::new(engine, &all)).await;
         world.fake.change("in_1", &Change::Pay { amount: None, out_of_band: false }).unwrap();
         world.fake.change("in_2", &Change::Pay { amount: None, out_of_band: false }).unwrap();
         world.fake.reset_counts();

@@ -56,10 +56,8 @@ fn case(owner: &str, field: &str) -> Option<Case> {
         ("Query.invoiceByNumber", "number") | ("InvoiceFilter", "number" | "numberPrefix") => {
             names!(keys => keys.number)
         }
-        ("InvoiceFilter", "reference" | "purchaseOrder") => names!(keys => keys.external_id),
-        ("Query.invoiceByExternalId", "externalId") | ("InvoiceFilter", "externalId") => {
-            names!(keys => keys.external_id)
-        }
+        ("Query.invoiceByExternalId", "externalId")
+        | ("InvoiceFilter", "reference" | "purchaseOrder" | "externalId") => names!(keys => keys.external_id),
         ("InvoiceFilter", "stripeInvoiceId") => names!(keys => keys.stripe_id),
         ("RentalFilter", "gpuFamily") => {
             names!(keys => keys.text.replace(keys.ids.customer.as_str(), keys.ids.rental.as_str()))
@@ -278,18 +276,11 @@ async fn everything(engine: Engine) -> Everything {
 
 impl Everything {
     /// Asks, and makes sure that nothing foreign is in the answer.
-    #[track_caller]
-    fn asked<'a>(
-        &'a self,
-        (caller, all): &'a (Viewer, bool),
-        probe: &'a Probe,
-    ) -> impl Future<Output = (String, u64)> + 'a {
-        async move {
-            let answered = answer(&self.world.gateway, caller, probe).await;
-            assert!(!answered.0.contains(CANARY), "{} {:?}: {}", probe.what, caller.kind, answered.0);
-            assert!(*all || !answered.0.contains(NEIGHBOUR), "{} {:?}: {}", probe.what, caller.kind, answered.0);
-            answered
-        }
+    async fn asked(&self, (caller, all): &(Viewer, bool), probe: &Probe) -> (String, u64) {
+        let answered = answer(&self.world.gateway, caller, probe).await;
+        assert!(!answered.0.contains(CANARY), "{} {:?}: {}", probe.what, caller.kind, answered.0);
+        assert!(*all || !answered.0.contains(NEIGHBOUR), "{} {:?}: {}", probe.what, caller.kind, answered.0);
+        answered
     }
 
     /// The cursor of the first thing in a foreign list of that connection.
@@ -358,7 +349,7 @@ async fn no_argument_of_the_schema_reaches_anything_foreign() {
                         Probe::new(&what, query.clone(), json!({ "value": value }))
                     };
                     match &way.case {
-                        Some(Case::Names(names)) => named += foreign_is_unknown(&all, *names, &slot, probe).await,
+                        Some(Case::Names(of)) => named += foreign_is_unknown(&all, *of, &slot, probe).await,
                         Some(Case::Cursor) => {
                             let cursor = all.foreign_cursor(field.of.named()).await;
                             is_harmless(&all, &probe(cursor)).await;
