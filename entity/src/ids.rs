@@ -82,4 +82,8 @@ id! {
     InvoiceEventId = "iev";
     /// A document that was imported.
     SourceDocumentId = "src";
+    /// An API key.
+    CredentialId = "key";
+    /// A session of a customer's browser.
+    SessionId = "ses";
 }

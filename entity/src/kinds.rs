@@ -63,6 +63,8 @@ kinds! {
     CustomerStatus { Unknown, Active, Inactive, Closed }
     /// How far the gateway is with a webhook.
     WebhookStatus { Received, Processed, Ignored, Parked, Failed }
+    /// The sort of principal behind an API key.
+    CredentialKind { Partner, Merchant, Service }
     /// Who caused an entry of an invoice's history.
     EventSource { System, Api, Webhook, Reconciler, Import }
 }

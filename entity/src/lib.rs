@@ -12,6 +12,10 @@ pub mod ids;
 pub mod kinds;
 pub mod values;
 
+pub mod audit_entry;
+pub mod audit_head;
+pub mod browser_session;
+pub mod credential;
 pub mod customer;
 pub mod customer_snapshot;
 pub mod discount;
@@ -24,6 +28,8 @@ pub mod payment_method;
 pub mod price;
 pub mod product;
 pub mod rental;
+pub mod revoked_token;
+
 pub mod source_document;
 pub mod sub_line;
 pub mod subscription;

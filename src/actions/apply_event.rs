@@ -386,7 +386,7 @@ impl Job<'_> {
         }
         if let Some(asked) = asked {
             let Asked { invoice, as_of, read_at } = asked;
-            let answer = Answer { invoice, as_of: *as_of, read_at: *read_at, source: EventSource::Webhook };
+            let answer = Answer { invoice, as_of: *as_of, read_at: *read_at, source: EventSource::Webhook, by: None };
             match answered(&stored, &answer) {
                 Ok(change) => stored = mirror_invoice::write(self.tenant, tx, &stored, change).await?.0,
                 Err(Unfit(why)) => return Ok(self.ignored(why)),

@@ -1,8 +1,12 @@
 //! Makes a tenant: the company whose bills, customers and credentials everything else belongs to.
 
 use entity::{CurrencyCode, Instant, Json, TenantId, tenant};
+use serde_json::json;
 
+use crate::domain::actor::Actor;
 use crate::domain::ids;
+use crate::domain::trail::Deed;
+use crate::domain::viewer::Tenant;
 use crate::store::{self, Store, StoreError};
 
 /// What a new tenant is.
@@ -22,7 +26,7 @@ pub struct NewTenant {
 ///
 /// # Errors
 /// Those of [`StoreError`]; nothing was written then.
-pub async fn create_tenant(store: &Store, new: NewTenant) -> Result<TenantId, StoreError> {
+pub async fn create_tenant(store: &Store, actor: &Actor, new: NewTenant) -> Result<TenantId, StoreError> {
     let id: TenantId = ids::at(new.now, &[&new.name]);
     let row = tenant::Model {
         id: id.clone(),
@@ -34,8 +38,20 @@ pub async fn create_tenant(store: &Store, new: NewTenant) -> Result<TenantId, St
         created_at: new.now,
         updated_at: new.now,
     };
+    let deed = Deed {
+        action: "tenant.create",
+        object_type: "Tenant",
+        object_id: id.0.clone(),
+        before: None,
+        after: Some(json!({
+            "name": row.name,
+            "defaultCurrency": row.default_currency,
+            "livemode": row.livemode,
+        })),
+    };
     let tx = store.begin().await?;
     store::bill::insert_tenants(&tx, vec![row]).await?;
+    store::audit_log::append(&Tenant::whole(id.clone()), &tx, actor, deed, new.now).await?;
     tx.commit().await?;
     Ok(id)
 }

@@ -15,10 +15,12 @@ use entity::{
 use serde::Serialize;
 
 use crate::dialect::{self, DialectError, ImportContext, Imported, System};
+use crate::domain::actor::Actor;
 use crate::domain::bill::{self, Bill, BillKeys, Issue};
 use crate::domain::ids;
 use crate::domain::integrity::code;
 use crate::domain::link::LinkHosts;
+use crate::domain::trail::Deed;
 use crate::domain::viewer::Tenant;
 use crate::store::{self, StatementStats, Store, StoreError, Tx};
 
@@ -56,6 +58,8 @@ pub struct ImportRequest<'a> {
     pub now: Instant,
     /// The hosts that links may lead to.
     pub link_hosts: &'a LinkHosts,
+    /// Who imports it, for the audit log; nobody does what belongs to a demo.
+    pub actor: Option<&'a Actor>,
 }
 
 /// What an import did.
@@ -211,10 +215,14 @@ async fn write(
     }
     let document = source_document(tenant, request, &id, &imported);
     let event = event(request, stored.as_ref(), &bill.invoice, &imported);
+    let deed = deed(stored.as_ref(), &bill.invoice, &imported);
     Box::pin(write_bill(&tx, bill, created)).await?;
     store::source_document::keep(&tx, document).await?;
     store::upstream_facts::forget_own(tenant, &tx, &id).await?;
     store::bill::insert_events(&tx, vec![event]).await?;
+    if let Some(actor) = request.actor {
+        store::audit_log::append(tenant, &tx, actor, deed, request.now).await?;
+    }
     let outcome = match (request.dry_run, created) {
         (true, _) => Outcome::DryRun,
         (false, true) => Outcome::Created,
@@ -370,6 +378,22 @@ fn source_document(
         redacted_paths: imported.redacted_paths.iter().cloned().collect(),
         issues: imported.issues.iter().map(issue_json).collect(),
         imported_at: request.now,
+    }
+}
+
+/// What the audit log says of the import. The document itself is kept beside it, by its digest.
+fn deed(stored: Option<&invoice::Model>, row: &invoice::Model, imported: &Imported) -> Deed {
+    let shown = |row: &invoice::Model| serde_json::json!({ "status": row.status, "version": row.version });
+    let mut after = shown(row);
+    if let Some(after) = after.as_object_mut() {
+        after.insert("documentSha256".to_owned(), imported.sha256.clone().into());
+    }
+    Deed {
+        action: "invoice.import",
+        object_type: "Invoice",
+        object_id: row.id.0.clone(),
+        before: stored.map(shown),
+        after: Some(after),
     }
 }
 

@@ -5,8 +5,11 @@
 //! event that came meanwhile is not overwritten by an older answer.
 
 use entity::{EventSource, Instant, InvoiceId};
+use serde_json::json;
 
 use super::upstream_news::{self, Unfit, latest};
+use crate::domain::actor::Actor;
+use crate::domain::trail::Deed;
 use crate::domain::upstream::{Change, News, Stored, Told, reduce};
 use crate::domain::viewer::Tenant;
 use crate::store::{self, Store, StoreError, Tx};
@@ -23,6 +26,17 @@ pub struct Answer<'a> {
     pub read_at: Instant,
     /// Why it was asked: `Reconciler`, `Api` or `Webhook`.
     pub source: EventSource,
+    /// Who asked, where someone did: that is written to the audit log.
+    pub by: Option<By<'a>>,
+}
+
+/// Someone who changes something, and when, on the clock of credentials.
+#[derive(Clone, Copy, Debug)]
+pub struct By<'a> {
+    /// What the audit log says of them.
+    pub actor: &'a Actor,
+    /// When.
+    pub at: Instant,
 }
 
 /// What came of an answer.
@@ -64,9 +78,29 @@ pub async fn mirror_invoice(store: &Store, tenant: &Tenant, answer: &Answer<'_>)
         Ok(change) => change,
         Err(Unfit(why)) => return Ok(Mirrored::Unfit(why)),
     };
-    let (_, changed) = write(tenant, &tx, &before, change).await?;
+    let (after, changed) = write(tenant, &tx, &before, change).await?;
+    if let Some(by) = answer.by.filter(|_by| changed) {
+        let deed = Deed {
+            action: "invoice.sync",
+            object_type: "Invoice",
+            object_id: id.0.clone(),
+            before: Some(told(&before)),
+            after: Some(told(&after)),
+        };
+        store::audit_log::append(tenant, &tx, by.actor, deed, by.at).await?;
+    }
     tx.commit().await?;
     Ok(if changed { Mirrored::Changed(id) } else { Mirrored::Unchanged(id) })
+}
+
+/// What the audit log says of an invoice.
+fn told(stored: &Stored) -> serde_json::Value {
+    json!({
+        "status": stored.invoice.status,
+        "version": stored.invoice.version,
+        "amountPaid": stored.invoice.amount_paid,
+        "payments": stored.payments.len(),
+    })
 }
 
 /// What follows from an answer.

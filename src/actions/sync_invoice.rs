@@ -2,7 +2,7 @@
 
 use entity::{EventSource, Instant, InvoiceId};
 
-use super::mirror_invoice::{self, Answer, Mirrored, mirror_invoice};
+use super::mirror_invoice::{self, Answer, By, Mirrored, mirror_invoice};
 use crate::domain::viewer::Tenant;
 use crate::links::{Accounts, LinkError};
 use crate::store::{self, Store, StoreError};
@@ -21,6 +21,8 @@ pub struct Sync<'a> {
     pub now: Instant,
     /// Why it is asked: `Reconciler` or `Api`.
     pub source: EventSource,
+    /// Who asks, where someone does.
+    pub by: Option<By<'a>>,
 }
 
 /// What came of it.
@@ -60,6 +62,6 @@ pub async fn sync_invoice(sync: &Sync<'_>, tenant: &Tenant, invoice: &InvoiceId)
             return Ok(Synced::Failed(error));
         }
     };
-    let answer = Answer { invoice: &answered, as_of, read_at: sync.now, source: sync.source };
+    let answer = Answer { invoice: &answered, as_of, read_at: sync.now, source: sync.source, by: sync.by };
     Ok(Synced::Mirrored(mirror_invoice(sync.store, tenant, &answer).await?))
 }

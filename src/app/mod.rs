@@ -1,6 +1,8 @@
 //! Puts the program together: settings, wiring, run and shutdown. No rules live here.
 
+pub mod audit;
 pub mod config;
+pub mod credentials;
 pub mod demo;
 mod descriptors;
 pub mod documents;
@@ -14,10 +16,11 @@ pub mod wiring;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use crate::actions::import_document::ImportError;
 use entity::TenantId;
 
-use crate::auth::{AuthConfigError, SignError};
+use crate::actions::import_document::ImportError;
+use crate::actions::issue_key::CredentialError;
+use crate::auth::{AuthConfigError, JwksClientError, SignError};
 use crate::demo::Plan;
 use crate::store::StoreError;
 use crate::stripe::StripeConfigError;
@@ -87,6 +90,12 @@ pub enum AppError {
     /// Tokens cannot be signed or verified.
     #[error("tokens cannot be made")]
     Keys(#[from] AuthConfigError),
+    /// Keys of the identity provider cannot be read.
+    #[error(transparent)]
+    Jwks(#[from] JwksClientError),
+    /// A credential was not issued or not revoked.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
     /// A token cannot be signed.
     #[error("the token cannot be made")]
     Sign(#[from] SignError),

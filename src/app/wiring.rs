@@ -8,13 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use entity::{Json, TenantId, WebhookStatus, tenant, webhook_event};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::Serialize;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 
 use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
@@ -26,8 +27,9 @@ use super::{AppError, descriptors, documents, panics};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
 use crate::actions::take_event::Endpoint;
-use crate::auth::JwtKeys;
+use crate::auth::{AuthConfig, Authenticator, Jwks, JwksParties, JwksTimes, JwtKeys};
 use crate::demo::Plan;
+use crate::domain::actor::Actor;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::graphql::{self, Schema};
@@ -66,6 +68,8 @@ pub struct Ready {
     pub database: String,
     /// A token for each principal of the demo; empty without it.
     pub tokens: BTreeMap<&'static str, String>,
+    /// The cookie of a customer of the demo, as it is sent; none without it.
+    pub cookie: Option<String>,
     /// The named invoices of the demo.
     pub characters: BTreeMap<&'static str, String>,
     /// The documents that the demo imported, by system.
@@ -130,7 +134,7 @@ pub async fn migrations(config: &StoreConfig) -> Result<Vec<MigrationState>, App
 /// [`AppError`] when the store is not ready or refuses it.
 pub async fn create_tenant(config: &StoreConfig, new: NewTenant) -> Result<TenantId, AppError> {
     let store = open(config).await?;
-    let id = create_tenant::create_tenant(&store, new).await?;
+    let id = create_tenant::create_tenant(&store, &Actor::operator(), new).await?;
     store.close().await?;
     Ok(id)
 }
@@ -168,7 +172,9 @@ pub async fn events(
 /// [`AppError`] when the store is not ready.
 pub async fn replay(config: &StoreConfig, which: &Replay) -> Result<u64, AppError> {
     let store = open(config).await?;
-    let events = replay_events::replay_events(&store, &System::operator(), which, Clock::system().now()).await?;
+    let events =
+        replay_events::replay_events(&store, &System::operator(), &Actor::operator(), which, Clock::system().now())
+            .await?;
     store.close().await?;
     Ok(events)
 }
@@ -198,10 +204,10 @@ pub async fn serve(
     }
     let answering = answering(&config.documents).await?;
     let store = open(&config.store).await?;
-    let keys = keys(&config.tokens)?;
+    let keys = config.tokens.secret.as_ref().map(|_secret| keys(&config.tokens)).transpose()?;
     let hosts = config.store.link_hosts();
     let demo = match &demo {
-        Some(options) => Some(load_demo(&store, &keys, &hosts, options, webhook_of_demo(config, address)).await?),
+        Some(demo) => Some(load_demo(&store, keys.as_ref(), &hosts, demo, webhook_of_demo(config, address)).await?),
         None => None,
     };
     let metrics_url = metrics_listener.as_ref().map(|(_, url)| url.clone());
@@ -210,7 +216,8 @@ pub async fn serve(
     let (links, refresher) = links(config, &store, &stripe)?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
     let inbox = inbox(config)?;
-    let state = Arc::new(state(config, store.clone(), keys, answering, (links, inbox), demo.as_ref()));
+    let (auth, beside) = authenticator(config, &store, keys)?;
+    let state = Arc::new(state(config, store.clone(), auth, answering, (links, inbox), (demo.as_ref(), address)));
     let worker = start_worker(&state);
     let (stop_jobs, stopping) = watch::channel(false);
     let showing = metrics_listener.map(|(listener, _)| {
@@ -244,9 +251,7 @@ pub async fn serve(
     if let Some(showing) = showing {
         let _ended = tokio::time::timeout(WORKER_TIMEOUT, showing).await;
     }
-    if let Some(refreshing) = refreshing {
-        refreshing.abort();
-    }
+    refreshing.into_iter().chain(beside).for_each(|running| running.abort());
     close(store).await;
     tracing::info!("Stopped");
     Ok(())
@@ -264,11 +269,12 @@ async fn metrics_listener(config: &Config) -> Result<Option<(TcpListener, String
 /// Loads the demo, and tells a fake of Stripe about it, and where to send its webhooks.
 async fn load_demo(
     store: &Store,
-    keys: &JwtKeys,
+    keys: Option<&JwtKeys>,
     hosts: &LinkHosts,
     options: &DemoOptions,
     webhook: Option<Json>,
 ) -> Result<Demo, AppError> {
+    let keys = keys.ok_or_else(|| AppError::Demo("it has no secret to sign with".to_owned()))?;
     let demo = demo::load(store, keys, hosts, &options.plan).await?;
     if let Some(path) = &options.stripe_state {
         let mut state = demo.plan.stripe_state();
@@ -354,7 +360,35 @@ async fn prepare_demo(config: &StoreConfig, reset: bool) -> Result<(), AppError>
 /// # Errors
 /// [`AppError::Keys`] when they do not work.
 pub fn keys(tokens: &TokenConfig) -> Result<JwtKeys, AppError> {
-    Ok(JwtKeys::new(&tokens.secret, &tokens.issuer, &tokens.audience, Clock::system())?)
+    let none = SecretString::default();
+    let secret = tokens.secret.as_ref().unwrap_or(&none);
+    Ok(JwtKeys::new(secret, &tokens.issuer, &tokens.audience, Clock::system())?)
+}
+
+/// What tells who asks, and what runs beside it: use is noted, and the keys of an identity provider are kept current.
+fn authenticator(
+    config: &Config,
+    store: &Store,
+    tokens: Option<JwtKeys>,
+) -> Result<(Authenticator, Vec<JoinHandle<()>>), AppError> {
+    let jwks = jwks(&config.tokens)?;
+    let (auth, usage) = Authenticator::new(AuthConfig {
+        tokens,
+        jwks: jwks.clone(),
+        store: store.clone(),
+        system: System::operator(),
+        clock: Clock::system(),
+        sessions: config.sessions,
+    });
+    let keeping = jwks.map(|jwks| tokio::spawn(jwks.keep()));
+    Ok((auth, keeping.into_iter().chain([tokio::spawn(usage.run())]).collect()))
+}
+
+/// The keys of the identity provider, where there is one. None are read yet.
+fn jwks(tokens: &TokenConfig) -> Result<Option<Arc<Jwks>>, AppError> {
+    let Some(url) = tokens.jwks.clone() else { return Ok(None) };
+    let parties = JwksParties { issuer: tokens.issuer.clone(), audience: tokens.audience.clone() };
+    Ok(Some(Arc::new(Jwks::new(url, parties, JwksTimes::default())?)))
 }
 
 fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
@@ -369,6 +403,7 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
         pid: std::process::id(),
         database: config.store.url.shown(),
         tokens: demo.map(|demo| demo.tokens.iter().map(token).collect()).unwrap_or_default(),
+        cookie: demo.map(|demo| demo.cookie.clone()),
         characters: demo.map(|demo| named(&demo.characters)).unwrap_or_default(),
         imported: demo.map(|demo| named(&demo.imported)).unwrap_or_default(),
     }
@@ -460,15 +495,17 @@ fn start_worker(state: &AppState) -> Option<Running> {
 fn state(
     config: &Config,
     store: Store,
-    keys: JwtKeys,
+    auth: Authenticator,
     (schema, documents): (Schema, Documents),
     (links, inbox): (Links, Inbox),
-    demo: Option<&Demo>,
+    (demo, address): (Option<&Demo>, SocketAddr),
 ) -> AppState {
     AppState {
         schema,
         store,
-        keys,
+        auth,
+        // Without TLS in front, browsers take the cookie under its plain name only. That is for trying things out.
+        plain_cookie: demo.is_some() && address.ip().is_loopback(),
         links: Arc::new(links),
         inbox,
         documents,

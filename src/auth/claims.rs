@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::domain::viewer::{PrincipalKind, ScopeSet, Viewer};
 
 /// How far the clock of whoever signs may be off, in seconds.
-const LEEWAY_SECONDS: i64 = 30;
+pub(super) const LEEWAY_SECONDS: i64 = 30;
 
 /// The longest lifetime of a token, in seconds: a day. What must live longer can be revoked and is not a token.
 const LIFETIME_SECONDS_MAX: i64 = 24 * 60 * 60;
@@ -76,13 +76,13 @@ pub(super) fn read(claims: &Map<String, Value>, expected: Expected<'_>) -> Resul
     }
     claims.check_audience(expected.audience)?;
     let expires_at = claims.check_times(expected.now.utc().timestamp())?;
-    claims.text("jti")?;
+    let jti = claims.text("jti")?;
     let subject = claims.text("sub")?.to_owned();
     let tenant = TenantId::from(claims.id("tid")?);
     let kind = PrincipalKind::named(claims.text("kind")?).ok_or(ClaimError::NotAccepted("kind"))?;
     let scopes = ScopeSet::parse(claims.string("scope")?);
     let customers = claims.customers(kind)?;
-    Ok(Viewer::new(kind, subject, scopes, expires_at, tenant, customers))
+    Ok(Viewer::new(kind, subject, scopes, expires_at, tenant, customers).by(jti))
 }
 
 struct Claims<'a>(&'a Map<String, Value>);

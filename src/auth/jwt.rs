@@ -5,8 +5,6 @@
 //! headers are checked here, claims in `claims.rs` with the credential clock. The algorithm belongs to the key, never
 //! to the header.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
 use entity::{CustomerId, Instant, TenantId};
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header};
@@ -14,21 +12,20 @@ use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value, json};
 use ulid::Ulid;
 
-use super::claims::{self, ClaimError, Expected};
+use super::claims::{self, Expected};
+use super::error::AuthError;
+use super::token::{Token, check_length};
 use crate::domain::clock::Clock;
 use crate::domain::viewer::{PrincipalKind, ScopeSet, Viewer};
 
 /// The shortest secret, in bytes: as long as what HS256 computes.
 pub const SECRET_BYTES_MIN: usize = 32;
 
-/// The longest token, in bytes. Checked before anything is decoded.
-const TOKEN_BYTES_MAX: usize = 8 * 1024;
-
 /// The only algorithm.
 const ALGORITHM: Algorithm = Algorithm::HS256;
 
 /// The same, as headers write it.
-const ALGORITHM_NAME: &str = "HS256";
+pub(super) const ALGORITHM_NAME: &str = "HS256";
 
 /// What a header may state as its type; compared without regard to case.
 const TYPES: [&str; 2] = ["JWT", "at+jwt"];
@@ -48,38 +45,6 @@ pub enum AuthConfigError {
     /// What was signed with the secret could not be verified with it, or a forgery could.
     #[error("signing and verifying a token for a test failed")]
     SelfTest(#[source] Box<dyn std::error::Error + Send + Sync>),
-}
-
-/// Why a token is refused. For the log: values of the token are never part of it.
-#[derive(Debug, thiserror::Error)]
-pub enum AuthError {
-    /// Longer than any token of ours.
-    #[error("the token has {bytes} bytes, {TOKEN_BYTES_MAX} are allowed")]
-    TooLong {
-        /// Its length.
-        bytes: usize,
-    },
-    /// Not three parts, or one of the first two is not a JSON object in base64url.
-    #[error("it is not a token of three readable parts")]
-    Unreadable,
-    /// The header names another algorithm, or none.
-    #[error("the header names another algorithm")]
-    Algorithm,
-    /// The header asks for something that must be understood (`crit`); we understand nothing.
-    #[error("the header asks for extensions that must be understood")]
-    Critical,
-    /// The header says that it is something else.
-    #[error("the header says that it is not an access token")]
-    Type,
-    /// The signature is not ours.
-    #[error("the signature does not fit")]
-    Signature,
-    /// The signature could not be checked: it is not base64url, or the cryptography failed.
-    #[error("the signature cannot be checked")]
-    Unverifiable(#[source] jsonwebtoken::errors::Error),
-    /// The signature is ours, a claim is not acceptable.
-    #[error("{0}")]
-    Claim(#[from] ClaimError),
 }
 
 /// Why a token cannot be made.
@@ -173,15 +138,16 @@ impl JwtKeys {
     }
 
     pub(super) fn verify_at(&self, token: &str, now: Instant) -> Result<Viewer, AuthError> {
-        check_length(token)?;
-        let parts = Parts::of(token).ok_or(AuthError::Unreadable)?;
-        check_header(&object(parts.header).ok_or(AuthError::Unreadable)?)?;
-        let ours = jsonwebtoken::crypto::verify(parts.signature, parts.signed.as_bytes(), &self.verifying, ALGORITHM)
-            .map_err(AuthError::Unverifiable)?;
-        if !ours {
-            return Err(AuthError::Signature);
+        self.verify_read(&Token::read(token)?, now)
+    }
+
+    /// The caller behind a token that was read.
+    pub(super) fn verify_read(&self, token: &Token<'_>, now: Instant) -> Result<Viewer, AuthError> {
+        if !token.names(ALGORITHM_NAME) {
+            return Err(AuthError::Algorithm);
         }
-        let claims = object(parts.payload).ok_or(AuthError::Unreadable)?;
+        token.check_header(&TYPES, false)?;
+        let claims = token.claims(&self.verifying, ALGORITHM)?;
         Ok(claims::read(&claims, self.expected_at(now))?)
     }
 
@@ -232,47 +198,5 @@ impl JwtKeys {
             Err(AuthError::Signature) => Ok(()),
             _ => Err(AuthConfigError::SelfTest("a forged signature was not refused".into())),
         }
-    }
-}
-
-fn check_length(token: &str) -> Result<(), AuthError> {
-    match token.len() {
-        0..=TOKEN_BYTES_MAX => Ok(()),
-        bytes => Err(AuthError::TooLong { bytes }),
-    }
-}
-
-/// A token, cut at its dots.
-struct Parts<'a> {
-    signed: &'a str,
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
-}
-
-impl<'a> Parts<'a> {
-    fn of(token: &'a str) -> Option<Self> {
-        let (signed, signature) = token.rsplit_once('.')?;
-        let (header, payload) = signed.split_once('.')?;
-        (!payload.contains('.')).then_some(Self { signed, header, payload, signature })
-    }
-}
-
-/// A part of a token that is a JSON object.
-fn object(part: &str) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-fn check_header(header: &Map<String, Value>) -> Result<(), AuthError> {
-    if header.get("alg").and_then(Value::as_str) != Some(ALGORITHM_NAME) {
-        return Err(AuthError::Algorithm);
-    }
-    if header.contains_key("crit") {
-        return Err(AuthError::Critical);
-    }
-    let ours = |stated: &str| TYPES.iter().any(|known| known.eq_ignore_ascii_case(stated));
-    match header.get("typ").map(|stated| stated.as_str().is_some_and(ours)) {
-        None | Some(true) => Ok(()),
-        Some(false) => Err(AuthError::Type),
     }
 }

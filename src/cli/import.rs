@@ -16,6 +16,7 @@ use crate::actions::import_document::{ImportReport, ImportRequest, Mode, Outcome
 use crate::app::config::Settings;
 use crate::app::wiring;
 use crate::dialect::{DOCUMENT_BYTES_MAX, DialectError, System};
+use crate::domain::actor::Actor;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::domain::viewer::Tenant;
@@ -100,9 +101,9 @@ async fn import(store: &Store, args: &Args, file: &Path, link_hosts: &LinkHosts)
     let name = file.display().to_string();
     let tenant = Tenant::whole(TenantId::from(args.tenant.as_str()));
     let done = match read(file) {
-        Ok(bytes) => {
-            import_document(store, &tenant, &args.request(&bytes, link_hosts)).await.map_err(|error| told(&error))
-        }
+        Ok(bytes) => import_document(store, &tenant, &args.request(&bytes, link_hosts, &Actor::operator()))
+            .await
+            .map_err(|error| told(&error)),
         Err(reason) => Err(reason),
     };
     match done {
@@ -112,7 +113,7 @@ async fn import(store: &Store, args: &Args, file: &Path, link_hosts: &LinkHosts)
 }
 
 impl Args {
-    fn request<'a>(&self, bytes: &'a [u8], link_hosts: &'a LinkHosts) -> ImportRequest<'a> {
+    fn request<'a>(&self, bytes: &'a [u8], link_hosts: &'a LinkHosts, actor: &'a Actor) -> ImportRequest<'a> {
         ImportRequest {
             // The parser lets only names of systems through.
             system: System::from_name(&self.system).unwrap_or(System::GpuOutlet),
@@ -123,6 +124,7 @@ impl Args {
             dry_run: self.how.dry_run,
             now: Clock::system().now(),
             link_hosts,
+            actor: Some(actor),
         }
     }
 }

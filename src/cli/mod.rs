@@ -4,15 +4,19 @@
 //! Results go to standard output, everything else to standard error. The help of each command ends with one example,
 //! which a test runs.
 
+mod audit;
 mod config;
 mod demo;
 mod documents;
+mod given;
 mod import;
+mod key;
 mod migrate;
 mod output;
 mod progress;
 mod schema;
 mod serve;
+mod session;
 mod stripe;
 mod tenant;
 mod token;
@@ -26,6 +30,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::app::config::{Faults, Settings};
 use crate::app::{AppError, log};
+use crate::domain::trail::Broken;
 
 /// One GraphQL query answers the whole bill: lines, rental, payments and pay links
 #[derive(Parser)]
@@ -50,6 +55,9 @@ enum Command {
     Documents(documents::Args),
     Stripe(stripe::Args),
     Token(token::Args),
+    Key(key::Args),
+    Session(session::Args),
+    Audit(audit::Args),
     Config(config::Args),
 }
 
@@ -82,6 +90,8 @@ enum CliError {
     UnfitDocuments(usize),
     #[error("the inbox has no event {0:?} that is not being worked on")]
     NoSuchEvent(String),
+    #[error("the audit log of {0} is broken")]
+    BrokenChain(String, #[source] Broken),
     /// Everything there is to say has been said.
     #[error("see above")]
     Told,
@@ -118,7 +128,10 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Schema(args) => schema::run(&args),
         Command::Documents(args) => block_on(documents::run(&args)),
         Command::Stripe(args) => block_on(stripe::run(&args, &cli.settings.with_file()?)),
-        Command::Token(args) => token::run(&args, &cli.settings.with_file()?),
+        Command::Token(args) => block_on(token::run(&args, &cli.settings.with_file()?)),
+        Command::Key(args) => block_on(key::run(&args, &cli.settings.with_file()?)),
+        Command::Session(args) => block_on(session::run(&args, &cli.settings.with_file()?)),
+        Command::Audit(args) => block_on(audit::run(&args, &cli.settings.with_file()?)),
         Command::Config(args) => config::run(&args, cli.settings),
     }
 }

@@ -84,6 +84,8 @@ fn of_demo(ready: &Ready, demo: &Demo) -> String {
     for token in &demo.tokens {
         let _written = write!(text, "\n  {}: {}\n  {}\n", token.name, token.description, token.token);
     }
+    let _written =
+        write!(text, "\n  cookie: The same customer in a browser; goes with `x-csrf-token: 1`.\n  {}\n", demo.cookie);
     if let (Some(merchant), Some(invoice)) = (demo.merchant(), demo.invoice(SHOWN_INVOICE)) {
         let query = "query($id: ID!) { invoice(id: $id) { number status amountDue { formatted } \
             lineItems { description amount { amount } } payments { status amountPaid { amount } } } }";

@@ -1,19 +1,22 @@
-//! `token`: tokens for development, signed with the configured secret. In production they come from elsewhere.
+//! `token`: tokens for development, signed with the configured secret (in production they come from elsewhere), and
+//! tokens that are refused before they expire.
 
 use chrono::TimeDelta;
 use clap::builder::PossibleValuesParser;
 use entity::{CustomerId, Instant, TenantId};
 use serde_json::json;
 
+use super::given::{scopes, time};
 use super::{CliError, output};
 use crate::app::AppError;
 use crate::app::config::Settings;
+use crate::app::credentials;
 use crate::app::wiring;
 use crate::auth::NewToken;
 use crate::domain::clock::Clock;
-use crate::domain::viewer::{PrincipalKind, Scope, ScopeSet};
+use crate::domain::viewer::PrincipalKind;
 
-/// Make tokens for development
+/// Make tokens for development, or refuse some before they expire
 #[derive(clap::Args)]
 #[command(after_help = "Example:\n  BILLING_JWT_SECRET=for-development-only-32-bytes-min \
     billing-gateway token sign --kind merchant --tenant ten_1 --scope invoices:read")]
@@ -29,6 +32,23 @@ enum Command {
         billing-gateway token sign --kind customer --tenant ten_1 --customer cus_1 \
         --scope 'invoices:read payments:read' --ttl 15m")]
     Sign(Sign),
+    /// Refuse a token from now on, everywhere within five seconds
+    #[command(after_help = "Example:\n  billing-gateway token revoke --tenant ten_01JGK3WEM0Q0YSX78NY50N8Z0C \
+        --jti 01KTJ915Y0RM9WQDSV6VTKV6XG --database-url sqlite://billing-demo.db")]
+    Revoke(Revoke),
+}
+
+#[derive(clap::Args)]
+struct Revoke {
+    /// The tenant it belongs to
+    #[arg(long, value_name = "ID")]
+    tenant: String,
+    /// The token's own id: its claim `jti`
+    #[arg(long, value_name = "ID")]
+    jti: String,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
 }
 
 #[derive(clap::Args)]
@@ -53,8 +73,27 @@ struct Sign {
     json: bool,
 }
 
-pub(super) fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
-    let Command::Sign(sign) = &args.command;
+pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
+    match &args.command {
+        Command::Sign(sign) => sign_token(sign, settings),
+        Command::Revoke(revoke) => revoke_token(revoke, settings).await,
+    }
+}
+
+async fn revoke_token(revoke: &Revoke, settings: &Settings) -> Result<(), CliError> {
+    let tenant = TenantId::from(revoke.tenant.as_str());
+    let new = credentials::revoke_token(&settings.store()?, &tenant, &revoke.jti).await?;
+    if revoke.json {
+        output::json(&json!({ "jti": revoke.jti, "new": new }));
+    } else if new {
+        output::line("The token is refused from now on.");
+    } else {
+        output::line("The token was refused before.");
+    }
+    Ok(())
+}
+
+fn sign_token(sign: &Sign, settings: &Settings) -> Result<(), CliError> {
     let keys = wiring::keys(&settings.tokens()?)?;
     let now = Clock::system().now();
     let new = sign.token(now)?;
@@ -88,28 +127,4 @@ impl Sign {
             lifetime: self.ttl,
         })
     }
-}
-
-fn scopes(given: &[String]) -> Result<ScopeSet, CliError> {
-    let names = given.iter().flat_map(|names| names.split_whitespace());
-    names
-        .map(|name| {
-            let all = || Scope::ALL.map(Scope::name).join(", ");
-            Scope::named(name).ok_or_else(|| CliError::UnknownScope(name.to_owned(), all()))
-        })
-        .collect()
-}
-
-/// A length of time such as `90s`, `15m` or `24h`.
-fn time(text: &str) -> Result<TimeDelta, String> {
-    let wrong = || format!("{text:?} is not a number with s, m or h behind it");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        _ => return Err(wrong()),
-    };
-    let number: i64 = text.trim_end_matches(unit).parse().map_err(|_unreadable| wrong())?;
-    number.checked_mul(seconds).and_then(TimeDelta::try_seconds).ok_or_else(wrong)
 }

@@ -38,6 +38,8 @@ typed!(
     PriceId,
     InvoiceEventId,
     SourceDocumentId,
+    CredentialId,
+    SessionId,
 );
 
 /// The id of a thing that is known by `key`: the same key gives the same id, in every store.

@@ -212,6 +212,7 @@ pub struct Viewer {
     /// When the credential ends.
     pub expires_at: DateTime<Utc>,
     tenant: Tenant,
+    credential: Option<Arc<str>>,
 }
 
 impl Viewer {
@@ -231,7 +232,34 @@ impl Viewer {
         };
         let own_people = matches!(kind, PrincipalKind::Merchant | PrincipalKind::Service);
         let tenant = if own_people || scopes.has(Scope::InvoicesWrite) { tenant } else { tenant.without_drafts() };
-        Self { kind, subject, scopes, expires_at, tenant }
+        Self { kind, subject, scopes, expires_at, tenant, credential: None }
+    }
+
+    /// The same caller by the credential with this id.
+    #[must_use]
+    pub fn by(self, credential: &str) -> Self {
+        Self { credential: Some(credential.into()), ..self }
+    }
+
+    /// The id of the credential: a key's, a session's, or the token's own.
+    pub fn credential(&self) -> Option<&str> {
+        self.credential.as_deref()
+    }
+
+    /// The same caller through an application that may do only so much: what both may. Nothing when the application is
+    /// of another tenant, or not for the caller's customers.
+    pub fn through(self, application: &Self) -> Option<Self> {
+        let theirs = application.tenant.customers();
+        let within = |own: &[CustomerId]| theirs.is_none_or(|ids| own.iter().all(|id| ids.contains(id)));
+        let fits = self.tenant.customers().map_or(theirs.is_none(), within);
+        if !fits || self.tenant.id() != application.tenant.id() {
+            return None;
+        }
+        let scopes = self.scopes.iter().filter(|scope| application.scopes.has(*scope)).collect();
+        let (tenant, customers) = (self.tenant.id().clone(), self.tenant.customers().map(<[CustomerId]>::to_vec));
+        let expires_at = self.expires_at.min(application.expires_at);
+        let both = Self::new(self.kind, self.subject, scopes, expires_at, tenant, customers);
+        Some(Self { credential: self.credential, ..both })
     }
 
     /// Whose rows the caller may see.
@@ -258,6 +286,23 @@ mod tests {
         let names: Vec<_> = set.iter().map(Scope::name).collect();
         assert_eq!(names, ["invoices:read", "customers.pii:read"]);
         assert_eq!(set.to_string(), "invoices:read customers.pii:read");
+    }
+
+    #[test]
+    fn an_application_narrows_its_user_and_never_widens() {
+        let of = |scopes: &str, tenant: &str, customers: Option<&[&str]>| {
+            let customers = customers.map(|ids| ids.iter().map(|id| CustomerId::from(*id)).collect());
+            let scopes = ScopeSet::parse(scopes);
+            Viewer::new(PrincipalKind::Partner, "s".into(), scopes, DateTime::UNIX_EPOCH, tenant.into(), customers)
+        };
+        let user = of("invoices:read payments:read", "ten_1", Some(&["cus_1"])).by("token");
+        let both = user.clone().through(&of("payments:read tokens:manage", "ten_1", None)).unwrap();
+        assert_eq!((both.scopes.to_string().as_str(), both.credential()), ("payments:read", Some("token")));
+        assert_eq!(both.tenant().customers(), user.tenant().customers());
+        assert!(user.clone().through(&of("", "ten_2", None)).is_none(), "another tenant");
+        assert!(user.clone().through(&of("", "ten_1", Some(&["cus_2"]))).is_none(), "other customers");
+        assert!(user.through(&of("", "ten_1", Some(&["cus_1", "cus_2"]))).is_some());
+        assert!(of("", "ten_1", None).through(&of("", "ten_1", Some(&["cus_1"]))).is_none(), "all, through some");
     }
 
     #[test]

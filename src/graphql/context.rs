@@ -9,6 +9,8 @@ use entity::{Instant, invoice};
 use super::access;
 use super::error::Failure;
 use super::scalars::Link;
+use crate::domain::actor::Actor;
+use crate::domain::browser_session::SessionPolicy;
 use crate::domain::viewer::Viewer;
 use crate::links::{Ask, LinkKey, Links, Seen, UpstreamStats};
 use crate::loaders::{LinkSource, Loaders};
@@ -21,10 +23,23 @@ pub struct RequestContext {
     pub(super) links: Arc<Links>,
     upstream: Arc<UpstreamStats>,
     pub(super) now: Instant,
-    /// What mutations write to.
-    store: Option<Store>,
+    /// What mutations write with.
+    writes: Option<Writes>,
     /// Objects that lists of this request may still give.
     objects_left: AtomicUsize,
+}
+
+/// What mutations write with.
+#[derive(Clone, Debug)]
+pub struct Writes {
+    /// What they write to.
+    pub store: Store,
+    /// What the audit log says of the caller.
+    pub actor: Actor,
+    /// The credential clock's time.
+    pub credentials_now: Instant,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
 }
 
 /// Objects that the lists of one answer may have in all: twice what a page of 100 invoices with 250 lines and their
@@ -37,19 +52,19 @@ impl RequestContext {
         let source = LinkSource::new(Arc::clone(&links), &viewer.subject, now);
         let upstream = Arc::clone(&source.stats);
         let loaders = Loaders::new(viewer.tenant().clone(), reader, source);
-        Self { viewer, loaders, links, upstream, now, store: None, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+        Self { viewer, loaders, links, upstream, now, writes: None, objects_left: AtomicUsize::new(OBJECTS_MAX) }
     }
 
     /// The same request, which may write as well.
     #[must_use]
-    pub fn writing(mut self, store: Store) -> Self {
-        self.store = Some(store);
+    pub fn writing(mut self, writes: Writes) -> Self {
+        self.writes = Some(writes);
         self
     }
 
-    /// What mutations write to.
-    pub(super) fn store(&self) -> Result<&Store, Failure> {
-        self.store.as_ref().ok_or(Failure::Defect("a mutation without a store"))
+    /// What mutations write with.
+    pub(super) fn writes(&self) -> Result<&Writes, Failure> {
+        self.writes.as_ref().ok_or(Failure::Defect("a mutation without a store"))
     }
 
     /// What of Stripe the request needs, counted while it runs.

@@ -32,11 +32,17 @@ pub const ROWS: &[&str] = &[
     "Price",
     "UpstreamInvoice",
     "SourceDocument",
+    "ApiKey",
+    "AuditEntry",
 ];
 
 /// Types whose objects come with what they are part of, and cost nothing: values, and the frames of pages and answers.
 pub const VALUES: &[&str] = &[
     "Address",
+    "ApiKeyConnection",
+    "ApiKeyEdge",
+    "AuditEntryEdge",
+    "AuditLogConnection",
     "CurrencyTotals",
     "CustomerConnection",
     "CustomerEdge",
@@ -49,6 +55,8 @@ pub const VALUES: &[&str] = &[
     "InvoiceConnection",
     "InvoiceEdge",
     "InvoiceOrigin",
+    "IssueApiKeyPayload",
+    "IssueSessionPayload",
     "LineOrigin",
     "LinePricing",
     "MetadataEntry",
@@ -66,6 +74,9 @@ pub const VALUES: &[&str] = &[
     "RentalConnection",
     "RentalConnectionInfo",
     "RentalEdge",
+    "RevokeApiKeyPayload",
+    "RevokeSessionPayload",
+    "RotateApiKeyPayload",
     "SyncInvoicePayload",
     "TaxConfig",
     "UserError",

@@ -242,7 +242,8 @@ pub(super) fn plain(name: &str, text: String) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn text(name: &str, text: Option<String>) -> Result<Option<String>, Failure> {
+/// A text that a client may give.
+pub(super) fn text(name: &str, text: Option<String>) -> Result<Option<String>, Failure> {
     text.map(|text| plain(name, text)).transpose()
 }
 

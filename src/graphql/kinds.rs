@@ -349,6 +349,18 @@ pub(super) enum PrincipalKind {
     Service,
 }
 
+/// The sort of principal behind an API key.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "entity::CredentialKind")]
+pub(super) enum ApiKeyKind {
+    /// An integration, cut by scopes and perhaps by customers.
+    Partner,
+    /// The company itself: drafts exist for it.
+    Merchant,
+    /// A program of the company's own: drafts exist for it.
+    Service,
+}
+
 /// How current a link to Stripe is.
 #[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
 #[graphql(remote = "links::Freshness")]

@@ -6,9 +6,12 @@
 pub mod access;
 pub mod cost;
 
+mod api_key;
+mod audit_log;
 mod catalogue;
 mod connection;
 mod context;
+mod credentials;
 mod customer;
 mod customer_connection;
 mod customer_snapshot;
@@ -38,7 +41,7 @@ mod viewer;
 
 use async_graphql::{EmptySubscription, SDLExportOptions, ValidationMode};
 
-pub use context::RequestContext;
+pub use context::{RequestContext, Writes};
 pub(crate) use error::INTERNAL;
 pub use mutation::Mutation;
 pub use query::Query;

@@ -9,11 +9,16 @@ use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use entity::{EventSource, InvoiceId, InvoiceStatus, invoice};
 
 use super::context::{Nullable, RequestContext, allowed, guarded, request};
+use super::credentials::{
+    self, IssueApiKeyInput, IssueApiKeyPayload, IssueSessionInput, IssueSessionPayload, RevokeApiKeyInput,
+    RevokeApiKeyPayload, RevokeSessionInput, RevokeSessionPayload, RotateApiKeyInput, RotateApiKeyPayload,
+};
 use super::error::Failure;
 use super::input;
 use super::invoice::Invoice;
 use super::scalars::{DateTime, Link, SafeInt};
-use crate::actions::mirror_invoice::Mirrored;
+use crate::actions::mirror_invoice::{By, Mirrored};
+use crate::actions::note_pay_link::note_pay_link;
 use crate::actions::sync_invoice::{Sync, Synced, sync_invoice};
 use crate::domain::drift::estimated_expiry;
 use crate::domain::invoice::amount_remaining;
@@ -58,6 +63,12 @@ impl Mutation {
                 Ok(url) => (Some(Link(url)), Vec::new()),
                 Err(error) => (None, vec![error]),
             };
+            if let (Some(Link(url)), Some(invoice)) = (&url, &found) {
+                let writes = request.writes()?;
+                let tenant = request.viewer.tenant();
+                let link = (&invoice.id, url.as_str());
+                note_pay_link(&writes.store, tenant, &writes.actor, link, writes.credentials_now).await?;
+            }
             let expires_at = found.as_ref().filter(|_invoice| url.is_some()).map(|invoice| {
                 let guaranteed = guaranteed_until(request.now);
                 DateTime(estimated_expiry(invoice).map_or(guaranteed, |end| end.max(guaranteed)))
@@ -98,10 +109,74 @@ impl Mutation {
         })
         .await
     }
+
+    /// Issues an API key. Nobody can issue one that may do more than the own credential. Needs the scope
+    /// `tokens:manage`.
+    async fn issue_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: IssueApiKeyInput,
+    ) -> Nullable<IssueApiKeyPayload> {
+        guarded(ctx, ("Mutation", "issueApiKey"), async {
+            Ok(Some(Box::pin(credentials::issue(request(ctx)?, input)).await?))
+        })
+        .await
+    }
+
+    /// Issues an API key in the place of another, with the same rights and for as long. The old one lives on for a
+    /// while. Nobody can do so with a key that may do more than the own credential. Needs the scope `tokens:manage`.
+    async fn rotate_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: RotateApiKeyInput,
+    ) -> Nullable<RotateApiKeyPayload> {
+        guarded(ctx, ("Mutation", "rotateApiKey"), async {
+            Ok(Some(Box::pin(credentials::rotate(request(ctx)?, input)).await?))
+        })
+        .await
+    }
+
+    /// Revokes an API key. It is refused everywhere within five seconds. Revoking twice is revoking once. Needs the
+    /// scope `tokens:manage`.
+    async fn revoke_api_key(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which key.")] input: RevokeApiKeyInput,
+    ) -> Nullable<RevokeApiKeyPayload> {
+        guarded(ctx, ("Mutation", "revokeApiKey"), async {
+            Ok(Some(Box::pin(credentials::revoke(request(ctx)?, input)).await?))
+        })
+        .await
+    }
+
+    /// Opens a session for a customer whom the company's own login has let in. For credentials of the kinds MERCHANT and
+    /// SERVICE. Needs the scope `tokens:manage`.
+    async fn issue_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose session.")] input: IssueSessionInput,
+    ) -> Nullable<IssueSessionPayload> {
+        guarded(ctx, ("Mutation", "issueSession"), async {
+            Ok(Some(Box::pin(credentials::open(request(ctx)?, input)).await?))
+        })
+        .await
+    }
+
+    /// Ends a session. Its cookie is refused everywhere within five seconds. Needs the scope `tokens:manage`.
+    async fn revoke_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which session.")] input: RevokeSessionInput,
+    ) -> Nullable<RevokeSessionPayload> {
+        guarded(ctx, ("Mutation", "revokeSession"), async {
+            Ok(Some(Box::pin(credentials::end(request(ctx)?, input)).await?))
+        })
+        .await
+    }
 }
 
 /// What a client recognizes a mutation by, if it is not too long.
-fn given_back(id: Option<String>) -> Result<Option<String>, Failure> {
+pub(super) fn given_back(id: Option<String>) -> Result<Option<String>, Failure> {
     if id.as_ref().is_some_and(|id| id.len() > CLIENT_MUTATION_ID_MAX) {
         let problem = format!("clientMutationId must have at most {CLIENT_MUTATION_ID_MAX} bytes.");
         return Err(Failure::BadInput(problem));
@@ -115,12 +190,14 @@ async fn synced(request: &RequestContext, id: &InvoiceId) -> Result<Result<bool,
     let Some(accounts) = request.links.accounts() else {
         return failed(UserErrorCode::UpstreamUnavailable, &LinkError::NotConfigured.to_string());
     };
+    let writes = request.writes()?;
     let sync = Sync {
-        store: request.store()?,
+        store: &writes.store,
         accounts: &accounts,
         deadline: Deadline::after(SYNC_TIME),
         now: request.now,
         source: EventSource::Api,
+        by: Some(By { actor: &writes.actor, at: writes.credentials_now }),
     };
     // Boxed: an invoice with all its rows is large, and every resolver would carry its room along.
     match Box::pin(sync_invoice(&sync, request.viewer.tenant(), id)).await? {
@@ -228,7 +305,7 @@ impl UserError {
         Self::new(UserErrorCode::NotFound, "There is no such invoice.", "invoiceId")
     }
 
-    fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
+    pub(super) fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
         let field = Some(vec!["input".to_owned(), field.to_owned()]);
         Self { code, message: message.to_owned(), field, retry_after_ms: None }
     }
@@ -239,6 +316,12 @@ impl UserError {
 pub(super) enum UserErrorCode {
     /// There is no such object, or it is not yours.
     NotFound,
+    /// A value cannot be used.
+    InvalidValue,
+    /// It would be able to do more than the caller.
+    ScopeNotGrantable,
+    /// There are as many as there may be.
+    LimitExceeded,
     /// The object's state does not allow it.
     InvalidStateTransition,
     /// It is paid already.

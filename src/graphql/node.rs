@@ -3,6 +3,7 @@
 use async_graphql::{Context, ID, Interface};
 
 use super::access;
+use super::api_key::ApiKey;
 use super::catalogue::{BillingSubscription, Price, Product};
 use super::context::request;
 use super::customer::Customer;
@@ -43,6 +44,8 @@ pub(super) enum Node {
     InvoiceEvent(InvoiceEvent),
     /// An imported document.
     SourceDocument(SourceDocument),
+    /// An API key.
+    ApiKey(ApiKey),
 }
 
 /// The type whose ids start so; ids of anything else are ids of nothing.
@@ -61,6 +64,7 @@ fn type_of(id: &str) -> Option<&'static str> {
         "cus" => "Customer",
         "iev" => "InvoiceEvent",
         "src" => "SourceDocument",
+        "key" => "ApiKey",
         _ => return None,
     })
 }
@@ -87,6 +91,7 @@ impl Node {
             "PaymentMethod" => loaders.payment_method(id.into()).await?.map(PaymentMethod).map(Self::PaymentMethod),
             "Rental" => Rental::some(loaders.rental(id.into()).await?).map(Self::Rental),
             "Customer" => Customer::some(loaders.customer(id.into()).await?).map(Self::Customer),
+            "ApiKey" => loaders.api_key(id.into()).await?.map(ApiKey).map(Self::ApiKey),
             _ => Self::load_part(ctx, type_name, id).await?,
         })
     }

@@ -2,6 +2,8 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
+use super::api_key::{self, ApiKeyConnection};
+use super::audit_log::{self, AuditLogConnection, AuditLogFilter};
 use super::connection::PageArguments;
 use super::context::{Nullable, guarded, nullable, request};
 use super::customer::Customer;
@@ -179,5 +181,44 @@ impl Query {
     /// A payment or refund by its id. Needs the scope `payments:read`.
     async fn payment(&self, ctx: &Context<'_>, #[graphql(desc = "The id: `pay_…`.")] id: ID) -> Nullable<Payment> {
         guarded(ctx, ("Query", "payment"), async { Payment::load(ctx, input::id("id", id)?).await }).await
+    }
+
+    /// API keys of the tenant, newest first, those that have ended included. Who is limited to some customers sees those
+    /// that are limited to the same or fewer. Needs the scope `tokens:manage`.
+    async fn api_keys(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+    ) -> Nullable<ApiKeyConnection> {
+        guarded(ctx, ("Query", "apiKeys"), async {
+            let page = PageArguments { first, after, last, before }.page(api_key::ORDER)?;
+            Ok(Some(ApiKeyConnection::load(ctx, page).await?))
+        })
+        .await
+    }
+
+    /// Who changed what, newest first. Empty for who is limited to some customers. Needs the scope `audit:read`.
+    async fn audit_log(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only those that match.")] filter: Option<AuditLogFilter>,
+    ) -> Nullable<AuditLogConnection> {
+        guarded(ctx, ("Query", "auditLog"), async {
+            let page = PageArguments { first, after, last, before }.page(audit_log::ORDER)?;
+            let filter = filter.unwrap_or_default().checked()?;
+            Ok(Some(AuditLogConnection::load(ctx, &filter, page).await?))
+        })
+        .await
     }
 }

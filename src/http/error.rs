@@ -20,6 +20,7 @@ use super::params::ParamsError;
 use super::request_id::RequestId;
 use super::variables::VariableError;
 use crate::actions::take_event::TakeError;
+use crate::auth::AuthFailure;
 use crate::gate::GateError;
 use crate::graphql::INTERNAL;
 use crate::stats::GraphqlStats;
@@ -40,8 +41,14 @@ pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Refusal {
     /// No credential, or one that is refused; which, and why, is in the log only.
-    #[error("The request needs a valid bearer token.")]
+    #[error("The request needs a valid credential.")]
     Unauthenticated,
+    /// More than one credential.
+    #[error("The request has several credentials; send one.")]
+    SeveralCredentials,
+    /// The credential may be good, and cannot be looked up.
+    #[error("{}", unverifiable(.0))]
+    Unverifiable(AuthFailure),
     /// A cookie alone, and nothing that says that the page meant it.
     #[error("The request has a cookie, and was not sent by a page that may use it.")]
     CrossSite,
@@ -145,7 +152,10 @@ impl Refusal {
 
     fn code(&self) -> &'static str {
         match self {
-            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::Unauthenticated | Self::SeveralCredentials => "UNAUTHENTICATED",
+            Self::Unverifiable(AuthFailure::Slow) => "TIMEOUT",
+            Self::Unverifiable(AuthFailure::Provider) => "UPSTREAM_UNAVAILABLE",
+            Self::Unverifiable(_) => "STORE_UNAVAILABLE",
             Self::CrossSite => "CSRF_REFUSED",
             Self::Overloaded => OVERLOADED,
             Self::HeadersTooLarge
@@ -174,7 +184,7 @@ impl Refusal {
     /// Counts it, by where the request was refused.
     pub(super) fn count(&self, stats: &GraphqlStats) {
         let stage = match self {
-            Self::Unauthenticated | Self::CrossSite => "credential",
+            Self::Unauthenticated | Self::SeveralCredentials | Self::Unverifiable(_) | Self::CrossSite => "credential",
             Self::Overloaded => "room",
             Self::HeadersTooLarge
             | Self::NotAcceptable
@@ -201,10 +211,10 @@ impl Refusal {
 
     fn status(&self, media: Media) -> StatusCode {
         match self {
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::Unauthenticated | Self::SeveralCredentials => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unverifiable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Method | Self::NotAQuery => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
@@ -228,7 +238,8 @@ impl Refusal {
 
     fn headers(&self) -> HeaderMap {
         let fixed: &[(HeaderName, &'static str)] = match self {
-            Self::Unauthenticated => &[(header::WWW_AUTHENTICATE, "Bearer")],
+            Self::Unauthenticated | Self::SeveralCredentials => &[(header::WWW_AUTHENTICATE, "Bearer")],
+            Self::Unverifiable(_) => &[(header::RETRY_AFTER, RETRY_AFTER_SECONDS)],
             Self::Method => &[(header::ALLOW, "GET, POST")],
             Self::NotAQuery => &[(header::ALLOW, "POST")],
             // The rest of the body is still on its way and would be read as the next request.
@@ -247,6 +258,15 @@ impl Refusal {
             Self::Variable(error) => Some(error.position),
             _ => None,
         }
+    }
+}
+
+/// Why a credential cannot be looked up, in words for clients.
+const fn unverifiable(failure: &AuthFailure) -> &'static str {
+    match failure {
+        AuthFailure::Provider => "The keys of the identity provider are not available at the moment.",
+        AuthFailure::Slow => "The store did not answer in time.",
+        _ => "The store is not available at the moment.",
     }
 }
 

@@ -16,12 +16,14 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
 
+use super::client::ClientAddress;
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
 use super::{AppState, answer, body, cost, csrf, media, variables, viewer};
+use crate::domain::actor::Actor;
 use crate::domain::viewer::{Scope, Viewer};
-use crate::graphql::{RequestContext, Schema};
+use crate::graphql::{RequestContext, Schema, Writes};
 use crate::loaders::batch::unconstrained;
 use crate::stats::GraphqlStats;
 use crate::store::StatementStats;
@@ -51,7 +53,7 @@ pub(super) async fn handle(
 async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
     let deadline = Instant::now() + TIMEOUT;
     csrf::guard(&head.method, &head.headers, &state.transport.cors_origins)?;
-    let viewer = authenticated(state, &head.headers)?;
+    let viewer = viewer::of(state, head).await?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
     let params = timeout_at(body_deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
@@ -71,7 +73,7 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let schema = state.documents.schema(&state.schema, &found.document, shape.as_ref());
     let debug = may_debug(state, &viewer, &head.headers);
     let (kind, begun) = (word(operation.ty), Instant::now());
-    let executed = execute(state, schema, viewer, question, debug);
+    let executed = execute(state, schema, (viewer, head), question, debug);
     let mut response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
     if answer::was_valid(&response) {
         state.documents.learn(&tenant, found, shape).await;
@@ -112,13 +114,6 @@ const fn word(operation: OperationType) -> &'static str {
     }
 }
 
-fn authenticated(state: &AppState, headers: &HeaderMap) -> Result<Viewer, Refusal> {
-    viewer::of(headers, &state.keys).map_err(|reason| {
-        tracing::info!(%reason, "a credential was refused");
-        Refusal::Unauthenticated
-    })
-}
-
 async fn params_of(head: &Parts, body: Body) -> Result<Params, Refusal> {
     match head.method {
         Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default())?),
@@ -140,18 +135,32 @@ pub(super) struct Question {
     pub(super) variables: Variables,
 }
 
-/// Answers a question, as `viewer` may.
+/// What the audit log says of the caller of a request.
+pub(super) fn actor(viewer: &Viewer, head: &Parts) -> Actor {
+    let id = head.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
+    let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+    Actor::of(viewer).in_request(id, address.map(|address| address.to_string()))
+}
+
+/// Answers a question, as `viewer` may, in the request with that head.
 pub(super) async fn execute(
     state: &AppState,
     schema: &Schema,
-    viewer: Viewer,
+    (viewer, head): (Viewer, &Parts),
     question: Question,
     debug: bool,
 ) -> async_graphql::Response {
     let counter = Arc::new(StatementStats::default());
+    let actor = actor(&viewer, head);
     let reader = state.store.reader(&counter);
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
-    let context = context.writing(state.store.clone());
+    let writes = Writes {
+        store: state.store.clone(),
+        actor,
+        credentials_now: state.auth.now(),
+        sessions: state.auth.session_policy(),
+    };
+    let context = context.writing(writes);
     let upstream = context.upstream();
     let mut request = async_graphql::Request::new("").variables(question.variables).data(context);
     request.operation_name = question.operation_name;

@@ -34,7 +34,7 @@ const NO_STORE: [(axum::http::HeaderName, &str); 1] = [(CACHE_CONTROL, "no-store
 #[derive(Serialize)]
 struct Readiness {
     status: &'static str,
-    checks: [Check; 3],
+    checks: Vec<Check>,
 }
 
 #[derive(Debug, PartialEq, Serialize)]
@@ -61,12 +61,17 @@ pub(super) async fn ready(State(state): State<Arc<AppState>>) -> Response {
     let [database, migrations] = check_store(&state.store).await;
     let stopping = state.draining.load(Ordering::Relaxed);
     let shutdown = if stopping { Err("the process is stopping".to_owned()) } else { Ok(()) };
-    let checks = [database, migrations, Check::new("shutdown", shutdown)];
+    let mut checks = vec![database, migrations, Check::new("shutdown", shutdown)];
     let (code, status) = if checks.iter().all(|check| check.ok) {
         (StatusCode::OK, "ok")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
     };
+    // Told and not counted: other credentials work, and no balancer could send requests to a better replica.
+    if let Some(known) = state.auth.has_provider_keys() {
+        let reason = "the keys of the identity provider are not known".to_owned();
+        checks.push(Check::new("jwks", if known { Ok(()) } else { Err(reason) }));
+    }
     (code, NO_STORE, Json(Readiness { status, checks })).into_response()
 }
 

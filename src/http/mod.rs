@@ -25,6 +25,7 @@ mod params;
 mod pay_url;
 mod request_id;
 mod room;
+mod session;
 mod transport;
 mod variables;
 mod viewer;
@@ -35,9 +36,9 @@ use std::sync::atomic::AtomicBool;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{any, get, post};
+use axum::routing::{any, delete, get, post};
 
-use crate::auth::JwtKeys;
+use crate::auth::Authenticator;
 use crate::domain::clock::Clock;
 use crate::graphql::Schema;
 use crate::links::Links;
@@ -65,8 +66,10 @@ pub struct AppState {
     pub schema: Schema,
     /// The database.
     pub store: Store,
-    /// What credentials are checked with; holds the credential clock.
-    pub keys: JwtKeys,
+    /// What tells who asks; holds the credential clock.
+    pub auth: Authenticator,
+    /// Whether the cookie of a session may have its plain name, as it must without TLS.
+    pub plain_cookie: bool,
     /// Links at Stripe.
     pub links: Arc<Links>,
     /// What takes webhooks.
@@ -105,6 +108,7 @@ pub fn router(state: Arc<AppState>) -> Router {
     let routes = Router::new()
         .route(GRAPHQL_PATH, any(graphql::handle))
         .route(pay_url::PATH, get(pay_url::handle))
+        .route(session::PATH, delete(session::handle))
         .route(webhooks::PATH, post(webhooks::handle))
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))

@@ -9,9 +9,9 @@ use std::time::Duration;
 use async_graphql::parser::parse_query;
 use async_graphql::{Response as Answered, ServerError, Value as GraphqlValue, Variables};
 use axum::extract::rejection::PathRejection;
-use axum::extract::{Path, State};
-use axum::http::header::{CACHE_CONTROL, HeaderMap, RETRY_AFTER};
-use axum::http::{HeaderValue, Method, StatusCode};
+use axum::extract::{Path, Request, State};
+use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::error::{Refusal, nothing_here, problem, retry_after};
 use super::graphql::{Question, execute};
 use super::request_id::RequestId;
-use super::{AppState, csrf, viewer};
+use super::{AppState, viewer};
 use crate::graphql::INTERNAL;
 
 /// Where it is asked.
@@ -35,17 +35,12 @@ pub(super) async fn handle(
     State(state): State<Arc<AppState>>,
     path: Result<Path<String>, PathRejection>,
     Extension(request): Extension<RequestId>,
-    headers: HeaderMap,
+    asked: Request,
 ) -> Response {
-    if let Err(refusal) = csrf::guard(&Method::GET, &headers, &state.transport.cors_origins) {
-        return refusal.problem(&request);
-    }
-    let viewer = match viewer::of(&headers, &state.keys) {
+    let (head, _body) = asked.into_parts();
+    let viewer = match viewer::of(&state, &head).await {
         Ok(viewer) => viewer,
-        Err(reason) => {
-            tracing::info!(%reason, "a credential was refused");
-            return Refusal::Unauthenticated.problem(&request);
-        }
+        Err(refusal) => return refusal.problem(&request),
     };
     // Bytes that are no text name no invoice.
     let Ok(Path(id)) = path else { return nothing_here(&request) };
@@ -55,7 +50,7 @@ pub(super) async fn handle(
     let Ok(_seat) = state.room.enter(viewer.tenant().id()).await else { return Refusal::Overloaded.problem(&request) };
     let variables = Variables::from_json(json!({ "id": id }));
     let question = Question { document, operation_name: None, variables };
-    let answered = execute(&state, &state.schema, viewer, question, false);
+    let answered = execute(&state, &state.schema, (viewer, &head), question, false);
     match tokio::time::timeout(TIMEOUT, answered).await {
         Ok(answered) => answer(&answered, &request),
         Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),

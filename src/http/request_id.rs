@@ -18,7 +18,7 @@ use ulid::Ulid;
 
 use super::client::ClientAddress;
 use super::error::{self, Refusal};
-use super::{GRAPHQL_PATH, health, media, metrics, pay_url, webhooks};
+use super::{GRAPHQL_PATH, health, media, metrics, pay_url, session, webhooks};
 use crate::stats::HttpStats;
 
 /// The header the id travels in, both ways.
@@ -64,8 +64,16 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Routes that are counted by themselves; all other pages are the explorer's.
-const ROUTES: [&str; 7] =
-    [GRAPHQL_PATH, pay_url::PATH, webhooks::PATH, health::LIVE, health::READY, health::VERSION, metrics::PATH];
+const ROUTES: [&str; 8] = [
+    GRAPHQL_PATH,
+    pay_url::PATH,
+    session::PATH,
+    webhooks::PATH,
+    health::LIVE,
+    health::READY,
+    health::VERSION,
+    metrics::PATH,
+];
 
 /// The route of a request as it is counted and logged: a path that nobody serves is the client's own word.
 fn route(request: &Request) -> &'static str {

@@ -1,69 +1,212 @@
-//! The credential of a request: one `Authorization` header with a bearer token.
+//! The credential of a request, in one of the forms that clients of the five systems know.
+//!
+//! A token or an API key in `authorization: Bearer`; an API key in `x-api-key`; an application's key in
+//! `userhub-api-key` with its user's token in `authorization`; a session in the cookie `__Host-sid`. Exactly one of them:
+//! which of two counts would be a guess.
 
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
+use axum::http::Method;
+use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
+use axum::http::request::Parts;
 
-use crate::auth::{AuthError, JwtKeys};
+use super::error::Refusal;
+use super::{AppState, GRAPHQL_PATH, csrf};
+use crate::auth::{AuthFailure, Credential};
 use crate::domain::viewer::Viewer;
+
+/// Where clients of HostUp have their key.
+const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+
+/// Where clients of UserHub have the key of their application.
+const APPLICATION_KEY: HeaderName = HeaderName::from_static("userhub-api-key");
+
+/// The cookie of a session where there is no TLS: on this machine only.
+const PLAIN_COOKIE_NAME: &str = "sid";
 
 /// Why a request has no caller. For the log.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum CredentialError {
-    /// No header at all.
-    #[error("there is no authorization header")]
+enum NoCredential {
+    /// None at all.
+    #[error("there is no credential")]
     Absent,
-    /// More than one; which of them counts would be a guess.
-    #[error("there are several authorization headers")]
+    /// More than one.
+    #[error("there are several credentials")]
     Several,
-    /// Not `Bearer` and one word.
+    /// `authorization` is not `Bearer` and one word.
     #[error("the authorization header is not a bearer token")]
     NotBearer,
-    /// The token is refused.
-    #[error("{0}")]
-    Refused(#[from] AuthError),
+    /// A key is not one plain word.
+    #[error("the header of a key is not one word")]
+    NotAKey,
+    /// An application's key has no token of a user beside it.
+    #[error("the application's key comes without its user's token")]
+    NoUser,
 }
 
-/// The caller behind the headers.
-pub(super) fn of(headers: &HeaderMap, keys: &JwtKeys) -> Result<Viewer, CredentialError> {
-    Ok(keys.verify(bearer(headers)?)?)
-}
-
-fn bearer(headers: &HeaderMap) -> Result<&str, CredentialError> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(CredentialError::Absent)?;
-    if values.next().is_some() {
-        return Err(CredentialError::Several);
+/// The caller behind a request.
+///
+/// # Errors
+/// [`Refusal::Unauthenticated`] and [`Refusal::SeveralCredentials`] without saying why, which is logged;
+/// [`Refusal::CrossSite`] and [`Refusal::BodyType`] for a cookie that a foreign page may have sent along;
+/// [`Refusal::Unverifiable`] when the credential cannot be looked up.
+pub(super) async fn of(state: &AppState, head: &Parts) -> Result<Viewer, Refusal> {
+    let credential = credential(&head.headers, state.plain_cookie).map_err(|reason| {
+        tracing::info!(%reason, "a credential was refused");
+        match reason {
+            NoCredential::Several => Refusal::SeveralCredentials,
+            _ => Refusal::Unauthenticated,
+        }
+    })?;
+    if matches!(credential, Credential::Session(_)) {
+        check_page(state, head)?;
     }
-    let (scheme, token) =
-        value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(CredentialError::NotBearer)?;
+    state.auth.viewer(credential).await.map_err(|failure| match failure {
+        AuthFailure::Refused(reason) => {
+            tracing::info!(%reason, "a credential was refused");
+            Refusal::Unauthenticated
+        }
+        failure => Refusal::Unverifiable(failure),
+    })
+}
+
+/// The session that the cookie of a request holds, when that is its only credential and its own page sent it.
+pub(super) fn session<'a>(state: &AppState, head: &'a Parts) -> Result<&'a str, Refusal> {
+    match credential(&head.headers, state.plain_cookie) {
+        Ok(Credential::Session(sid)) => check_page(state, head).map(|()| sid),
+        Err(NoCredential::Several) => Err(Refusal::SeveralCredentials),
+        _ => Err(Refusal::Unauthenticated),
+    }
+}
+
+/// A foreign page cannot read what a GET of data answers, so only what executes documents or changes something asks.
+fn check_page(state: &AppState, head: &Parts) -> Result<(), Refusal> {
+    let origins = &state.transport.cors_origins;
+    match (&head.method, head.uri.path()) {
+        (&Method::GET, GRAPHQL_PATH) => csrf::check_read(&head.headers, origins),
+        (&Method::GET | &Method::HEAD, _) => Ok(()),
+        _ => csrf::check(&head.headers, origins),
+    }
+}
+
+fn credential(headers: &HeaderMap, plain_cookie: bool) -> Result<Credential<'_>, NoCredential> {
+    let bearer = only(headers, &AUTHORIZATION)?.map(bearer).transpose()?;
+    let key = only(headers, &API_KEY)?.map(word).transpose()?;
+    let application = only(headers, &APPLICATION_KEY)?.map(word).transpose()?;
+    let session = cookie(headers, plain_cookie)?;
+    match (bearer, key, application, session) {
+        (None, None, None, None) => Err(NoCredential::Absent),
+        (Some(text), None, None, None) => Ok(Credential::Bearer(text)),
+        (None, Some(text), None, None) => Ok(Credential::Key(text)),
+        (Some(token), None, Some(key), None) => Ok(Credential::Application { key, token }),
+        (None, None, Some(_), None) => Err(NoCredential::NoUser),
+        (None, None, None, Some(sid)) => Ok(Credential::Session(sid)),
+        _ => Err(NoCredential::Several),
+    }
+}
+
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Result<Option<&'a HeaderValue>, NoCredential> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next();
+    if values.next().is_some() { Err(NoCredential::Several) } else { Ok(first) }
+}
+
+fn bearer(value: &HeaderValue) -> Result<&str, NoCredential> {
+    let (scheme, token) = value.to_str().ok().and_then(|text| text.split_once(' ')).ok_or(NoCredential::NotBearer)?;
     let token = token.trim_matches(' ');
-    let is_one_word = !token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',');
-    if scheme.eq_ignore_ascii_case("bearer") && is_one_word { Ok(token) } else { Err(CredentialError::NotBearer) }
+    if scheme.eq_ignore_ascii_case("bearer") && is_word(token) { Ok(token) } else { Err(NoCredential::NotBearer) }
+}
+
+fn word(value: &HeaderValue) -> Result<&str, NoCredential> {
+    value.to_str().ok().filter(|text| is_word(text)).ok_or(NoCredential::NotAKey)
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
+}
+
+/// What the cookie of a session holds. Other cookies are other people's business.
+fn cookie(headers: &HeaderMap, plain: bool) -> Result<Option<&str>, NoCredential> {
+    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
+    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
+    let mut ours = pairs.filter(|(name, _)| *name == csrf::SESSION_COOKIE || (plain && *name == PLAIN_COOKIE_NAME));
+    let first = ours.next();
+    if ours.next().is_some() { Err(NoCredential::Several) } else { Ok(first.map(|(_, sid)| sid)) }
 }
 
 #[cfg(test)]
 mod tests {
-    use axum::http::HeaderValue;
-
     use super::*;
 
-    fn headers(values: &[&'static str]) -> HeaderMap {
-        values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_static(value))).collect()
+    fn read(headers: &[(&'static str, &'static str)]) -> Result<String, &'static str> {
+        let known = |(name, value): &(&'static str, &'static str)| {
+            (HeaderName::from_static(name), HeaderValue::from_static(value))
+        };
+        let headers: HeaderMap = headers.iter().map(known).collect();
+        match credential(&headers, true) {
+            Ok(Credential::Bearer(text)) => Ok(format!("bearer {text}")),
+            Ok(Credential::Key(text)) => Ok(format!("key {text}")),
+            Ok(Credential::Application { key, token }) => Ok(format!("application {key} {token}")),
+            Ok(Credential::Session(sid)) => Ok(format!("session {sid}")),
+            Err(NoCredential::Absent) => Err("absent"),
+            Err(NoCredential::Several) => Err("several"),
+            Err(NoCredential::NotBearer) => Err("not bearer"),
+            Err(NoCredential::NotAKey) => Err("not a key"),
+            Err(NoCredential::NoUser) => Err("no user"),
+        }
     }
 
     #[test]
     fn one_bearer_token_is_read_whatever_the_case_of_the_scheme() {
         for value in ["Bearer a.b.c", "bearer a.b.c", "BEARER   a.b.c "] {
-            assert_eq!(bearer(&headers(&[value])).unwrap(), "a.b.c", "{value}");
+            assert_eq!(read(&[("authorization", value)]).unwrap(), "bearer a.b.c", "{value}");
         }
     }
 
     #[test]
-    fn anything_else_is_no_credential() {
-        assert!(matches!(bearer(&headers(&[])), Err(CredentialError::Absent)));
-        assert!(matches!(bearer(&headers(&["Bearer a", "Bearer a"])), Err(CredentialError::Several)));
+    fn anything_else_is_no_token() {
+        assert_eq!(read(&[]), Err("absent"));
         for value in ["", "Bearer", "Bearer ", "Basic a", "a.b.c", "Bearer a b", "Bearer a,Bearer b", "Bearer\ta"] {
-            assert!(matches!(bearer(&headers(&[value])), Err(CredentialError::NotBearer)), "{value}");
+            assert_eq!(read(&[("authorization", value)]), Err("not bearer"), "{value}");
+        }
+        for value in ["", "a b", "a,b", " "] {
+            assert_eq!(read(&[("x-api-key", value)]), Err("not a key"), "{value}");
+        }
+    }
+
+    #[test]
+    fn each_system_has_its_form() {
+        assert_eq!(read(&[("x-api-key", "bgk_x")]).unwrap(), "key bgk_x");
+        let both = [("userhub-api-key", "bgk_x"), ("authorization", "Bearer a.b.c")];
+        assert_eq!(read(&both).unwrap(), "application bgk_x a.b.c");
+        assert_eq!(read(&[("userhub-api-key", "bgk_x")]), Err("no user"));
+        assert_eq!(read(&[("cookie", "theme=dark; __Host-sid=abc; x")]).unwrap(), "session abc");
+        assert_eq!(read(&[("cookie", "sid=abc")]).unwrap(), "session abc");
+        assert_eq!(read(&[("cookie", "theme=dark; xsid=abc; __Host-sid2=abc")]), Err("absent"));
+    }
+
+    #[test]
+    fn a_cookie_without_its_prefix_counts_only_where_that_is_allowed() {
+        let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("sid=abc"))]);
+        assert!(matches!(credential(&headers, false), Err(NoCredential::Absent)));
+    }
+
+    #[test]
+    fn two_credentials_are_none() {
+        let (bearer, key) = (("authorization", "Bearer a.b.c"), ("x-api-key", "bgk_x"));
+        let (application, cookie) = (("userhub-api-key", "bgk_y"), ("cookie", "__Host-sid=abc"));
+        for pair in [
+            &[bearer, bearer][..],
+            &[bearer, key],
+            &[bearer, cookie],
+            &[key, cookie],
+            &[key, application],
+            &[key, key],
+            &[application, cookie],
+            &[bearer, application, key],
+            &[bearer, application, cookie],
+            &[cookie, cookie],
+            &[("cookie", "__Host-sid=a; sid=b")],
+        ] {
+            assert_eq!(read(pair), Err("several"), "{pair:?}");
         }
     }
 }

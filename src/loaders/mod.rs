@@ -11,10 +11,10 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 use entity::{
-    CustomerId, Instant, InvoiceEventId, InvoiceId, LineItemId, PaymentId, PaymentMethodId, PriceId, ProductId,
-    RentalId, SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, customer, customer_snapshot, discount,
-    invoice, invoice_change, invoice_event, line_item, payment, payment_method, price, product, rental,
-    source_document, sub_line, subscription, tax, upstream_invoice,
+    CredentialId, CustomerId, Instant, InvoiceEventId, InvoiceId, LineItemId, PaymentId, PaymentMethodId, PriceId,
+    ProductId, RentalId, SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, credential, customer,
+    customer_snapshot, discount, invoice, invoice_change, invoice_event, line_item, payment, payment_method, price,
+    product, rental, source_document, sub_line, subscription, tax, upstream_invoice,
 };
 
 use self::batch::Batch;
@@ -109,6 +109,7 @@ pub struct Loaders {
     events_of_invoices: Relation<(InvoiceId, u64), Rows<invoice_event::Model>>,
     documents: Relation<SourceDocumentId, Row<source_document::Model>>,
     documents_of_invoices: Relation<InvoiceId, Row<source_document::Model>>,
+    api_keys: Relation<CredentialId, Row<credential::Model>>,
     links: Relation<LinkKey, Seen>,
 }
 
@@ -236,6 +237,7 @@ impl Loaders {
             ),
             documents: relation!(from, store::source_document::by_ids, row),
             documents_of_invoices: relation!(from, store::source_document::of_invoices, row),
+            api_keys: relation!(from, store::credential::by_ids, row),
             links: links_of(from, links),
             source,
         }
@@ -280,6 +282,8 @@ questions! {
     link(key: LinkKey) -> Seen = links;
     /// An invoice.
     invoice(id: InvoiceId) -> Row<invoice::Model> = invoices;
+    /// The API key of that id.
+    api_key(id: CredentialId) -> Row<credential::Model> = api_keys;
     /// The line of that id.
     line_item(id: LineItemId) -> Row<line_item::Model> = line_items;
     /// Part of the lines of an invoice.

@@ -259,6 +259,17 @@ pub(super) fn expr_any_of(backend: DbBackend, expr: Expr, keys: Vec<String>) -> 
     Ok(expr.in_subquery(listed(&keys)?))
 }
 
+/// The condition that the JSON list in `column` has only texts that are among `keys`.
+pub(super) fn list_within<C: ColumnTrait>(backend: DbBackend, column: C, keys: &[String]) -> Result<Expr, StoreError> {
+    let column = Expr::col(column.as_column_ref());
+    let keys = Expr::val(serde_json::to_string(keys)?);
+    let within = match backend {
+        DbBackend::Postgres => "$1 <@ CAST($2 AS jsonb)",
+        _ => "NOT EXISTS (SELECT 1 FROM json_each(?) WHERE value NOT IN (SELECT value FROM json_each(?)))",
+    };
+    Ok(Expr::cust_with_exprs(within, [column, keys]))
+}
+
 /// SQLite's `SELECT value FROM json_each(?)`.
 fn listed(keys: &[String]) -> Result<sea_orm::sea_query::SelectStatement, StoreError> {
     let list = serde_json::to_string(keys)?;

@@ -14,7 +14,10 @@ mod page;
 mod scope;
 mod session;
 
+pub mod audit_log;
 pub mod bill;
+pub mod browser_session;
+pub mod credential;
 pub mod customer;
 pub mod invoice;
 pub mod invoice_event;
@@ -25,6 +28,7 @@ pub mod payment_method;
 pub mod price;
 pub mod product;
 pub mod rental;
+pub mod revoked_token;
 pub mod source_document;
 pub mod sub_line;
 pub mod subscription;

@@ -101,7 +101,10 @@ fn libraries_stay_in_their_layers() {
     known_only_to("jsonwebtoken", &["auth"]);
     known_only_to("clap", &["cli", "app"]);
     known_only_to("indicatif", &["cli"]);
-    known_only_to("reqwest", &["stripe"]);
+    // Stripe is asked for bills, the identity provider for its keys; nobody else calls another server.
+    known_only_to("reqwest", &["stripe", "auth"]);
+    known_only_to("aws_lc_rs", &["domain"]);
+    known_only_to("crc", &["domain"]);
     known_only_to("hmac", &["stripe"]);
     known_only_to("prometheus_client", &["stats"]);
 }
@@ -113,6 +116,20 @@ fn nothing_is_changed_at_stripe() {
             assert!(!text.contains(writing), "{} has {writing}", path.display());
         }
     }
+}
+
+#[test]
+fn secrets_are_drawn_in_one_place_and_the_identity_provider_is_called_in_one() {
+    let naming = |what: &str| {
+        let files = layers().into_iter().filter(|(_, _, text)| text.contains(what));
+        files.map(|(_, path, _)| path.strip_prefix(source()).unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(naming("aws_lc_rs::"), [Path::new("domain/secret.rs")]);
+    let outside_stripe: Vec<_> = naming("reqwest::").into_iter().filter(|path| !path.starts_with("stripe")).collect();
+    assert!(outside_stripe.iter().all(|path| path.starts_with("auth/jwks")), "{outside_stripe:?}");
+    let callers = naming("Client::builder()");
+    let known = [Path::new("stripe/call.rs"), Path::new("auth/jwks/fetch.rs")];
+    assert!(callers.iter().all(|path| known.contains(&path.as_path())), "{callers:?}");
 }
 
 #[test]

@@ -21,7 +21,7 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 const DOCUMENTS: [&str; 5] = ["gpu-outlet", "hostup", "meteroid", "paypercut", "userhub"];
 
-const TOKENS: [&str; 8] = [
+const TOKENS: [&str; 10] = [
     "customer",
     "expired",
     "merchant",
@@ -30,6 +30,8 @@ const TOKENS: [&str; 8] = [
     "partner_two_customers",
     "partner_without_links",
     "partner_without_payments",
+    "revoked_key",
+    "service_key",
 ];
 
 fn folder() -> TempDir {
@@ -205,7 +207,8 @@ fn keys(object: &Value) -> Vec<&str> {
 fn a_demo_prints_one_line_of_json_when_it_answers_and_stops_in_time() {
     let folder = folder();
     let (running, ready) = demo(folder.path(), "sqlite://new.db");
-    let all = ["characters", "database", "explorer", "graphql", "imported", "metrics", "pid", "tokens", "url"];
+    let all =
+        ["characters", "cookie", "database", "explorer", "graphql", "imported", "metrics", "pid", "tokens", "url"];
     assert_eq!(keys(&ready), all);
     assert_eq!(keys(&ready["tokens"]), TOKENS);
     assert_eq!(keys(&ready["imported"]), DOCUMENTS);

@@ -70,6 +70,7 @@ impl Desk {
         let bytes = document.to_string().into_bytes();
         let hosts = LinkHosts::default();
         let mut request = ImportRequest {
+            actor: None,
             system,
             bytes: &bytes,
             customer: None,

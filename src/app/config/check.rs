@@ -5,10 +5,12 @@ use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
+use chrono::TimeDelta;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::{Config, Fault, Faults, Given, LogConfig, LogFormat, Settings, StoreConfig, TokenConfig, env, first};
-use crate::auth::SECRET_BYTES_MIN;
+use crate::auth::{JwksUrl, SECRET_BYTES_MIN};
+use crate::domain::browser_session::SessionPolicy;
 use crate::http::ExplorerMode;
 use crate::store::{DatabaseUrl, PoolSettings};
 
@@ -18,6 +20,14 @@ const DEMO_DATABASE: &str = "sqlite://billing-demo.db";
 const LISTEN: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8080));
 /// Who signs tokens, and whom they are for, by default.
 const TOKEN_PARTY: &str = "billing-gateway";
+/// A session that is not used ends soon: the browser may be another person's by then.
+const SESSION_IDLE_MINUTES: u64 = 30;
+/// From one minute to thirty days.
+const SESSION_IDLE: RangeInclusive<u64> = 1..=43_200;
+/// A session ends within a working day, however it is used.
+const SESSION_HOURS: u64 = 12;
+/// From one hour to thirty days.
+const SESSION_LONGEST: RangeInclusive<u64> = 1..=720;
 /// Connections by default, for each core: queries are short and mostly wait for the database.
 const CONNECTIONS_PER_CORE: usize = 4;
 /// Connections: a server has a few hundred for everyone.
@@ -63,7 +73,8 @@ impl Check {
     pub(super) fn config(&mut self, given: &Settings) -> Config {
         Config {
             store: self.store(given),
-            tokens: self.tokens(given),
+            tokens: self.tokens(given, false),
+            sessions: self.sessions(given),
             log: self.log(given),
             listen: self.parsed(env::LISTEN, given.listen.as_ref(), LISTEN, "an address and a port: 127.0.0.1:8080"),
             metrics_listen: self.metrics_listen(given),
@@ -132,7 +143,10 @@ impl Check {
         }
     }
 
-    pub(super) fn tokens(&mut self, given: &Settings) -> TokenConfig {
+    /// Without `signing`, an identity provider does instead of a secret.
+    pub(super) fn tokens(&mut self, given: &Settings, signing: bool) -> TokenConfig {
+        let jwks = self.jwks(given);
+        let provided = text(given.jwks_url.as_ref()).is_some() && !signing;
         let secret = match text(given.jwt_secret.as_ref()) {
             Some(secret) => secret.to_owned(),
             None if self.demo => random_secret(),
@@ -140,6 +154,7 @@ impl Check {
         };
         let secret = SecretString::from(secret);
         match secret.expose_secret().len() {
+            0 if provided => {}
             0 => {
                 let problem = format!("is required: at least {SECRET_BYTES_MIN} random bytes");
                 self.fault(env::JWT_SECRET, problem);
@@ -151,7 +166,27 @@ impl Check {
             _ => {}
         }
         let party = |given: Option<&Given>| text(given).unwrap_or(TOKEN_PARTY).to_owned();
-        TokenConfig { secret, issuer: party(given.jwt_issuer.as_ref()), audience: party(given.jwt_audience.as_ref()) }
+        let (issuer, audience) = (party(given.jwt_issuer.as_ref()), party(given.jwt_audience.as_ref()));
+        let secret = Some(secret).filter(|secret| !secret.expose_secret().is_empty());
+        TokenConfig { secret, issuer, audience, jwks }
+    }
+
+    fn jwks(&mut self, given: &Settings) -> Option<JwksUrl> {
+        match JwksUrl::parse(text(given.jwks_url.as_ref())?) {
+            Ok(url) => Some(url),
+            Err(why) => {
+                self.fault(env::JWKS_URL, why.to_string());
+                None
+            }
+        }
+    }
+
+    pub(super) fn sessions(&mut self, given: &Settings) -> SessionPolicy {
+        let (idle, longest) = (given.session_idle_minutes.as_ref(), given.session_hours.as_ref());
+        let idle = self.number(env::SESSION_IDLE_MINUTES, idle, SESSION_IDLE_MINUTES, SESSION_IDLE);
+        let longest = self.number(env::SESSION_HOURS, longest, SESSION_HOURS, SESSION_LONGEST);
+        let whole = |number: u64| i64::try_from(number).unwrap_or_default();
+        SessionPolicy { idle: TimeDelta::minutes(whole(idle)), longest: TimeDelta::hours(whole(longest)) }
     }
 
     pub(super) fn log(&mut self, given: &Settings) -> LogConfig {

@@ -20,6 +20,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Value, json};
 
+use crate::auth::JwksUrl;
+use crate::domain::browser_session::SessionPolicy;
 use crate::domain::link::LinkHosts;
 use crate::http::{ExplorerMode, Transport};
 use crate::store::{DatabaseUrl, PoolSettings};
@@ -64,6 +66,9 @@ mod env {
     pub(super) const JWT_SECRET: &str = "BILLING_JWT_SECRET";
     pub(super) const JWT_ISSUER: &str = "BILLING_JWT_ISSUER";
     pub(super) const JWT_AUDIENCE: &str = "BILLING_JWT_AUDIENCE";
+    pub(super) const JWKS_URL: &str = "BILLING_JWKS_URL";
+    pub(super) const SESSION_IDLE_MINUTES: &str = "BILLING_SESSION_IDLE_MINUTES";
+    pub(super) const SESSION_HOURS: &str = "BILLING_SESSION_HOURS";
     pub(super) const EXPLORER: &str = "BILLING_EXPLORER";
     pub(super) const GATEWAY_EXPLORER: &str = "BILLING_GATEWAY_EXPLORER";
     pub(super) const LINK_HOSTS: &str = "BILLING_LINK_HOSTS";
@@ -199,8 +204,8 @@ pub struct Settings {
     /// Webhooks that are taken at the same time [default: 64]
     #[arg(long, global = true, env = env::WEBHOOKS_EXECUTING_MAX, value_name = "NUMBER", hide_short_help = true)]
     webhooks_executing_max: Option<Given>,
-    /// The secret that tokens are signed with, at least 32 bytes; the demo makes one. Others can see the flag: prefer
-    /// the environment
+    /// The secret that tokens are signed with, at least 32 bytes; the demo makes one, and an identity provider
+    /// (--jwks-url) does without. Others can see the flag: prefer the environment
     #[arg(long, global = true, env = env::JWT_SECRET, value_name = "SECRET", hide_env_values = true)]
     jwt_secret: Option<Given>,
     /// Who signs the tokens that are accepted [default: billing-gateway]
@@ -209,6 +214,15 @@ pub struct Settings {
     /// Whom the tokens that are accepted are for [default: billing-gateway]
     #[arg(long, global = true, env = env::JWT_AUDIENCE, value_name = "NAME", hide_short_help = true)]
     jwt_audience: Option<Given>,
+    /// Where an identity provider has the keys of its tokens (a JSON Web Key Set); `http` only on this machine
+    #[arg(long, global = true, env = env::JWKS_URL, value_name = "URL", hide_short_help = true)]
+    jwks_url: Option<Given>,
+    /// How long a session lasts that is not used, in minutes [default: 30]
+    #[arg(long, global = true, env = env::SESSION_IDLE_MINUTES, value_name = "MINUTES", hide_short_help = true)]
+    session_idle_minutes: Option<Given>,
+    /// How long a session lasts in any case, in hours [default: 12]
+    #[arg(long, global = true, env = env::SESSION_HOURS, value_name = "HOURS", hide_short_help = true)]
+    session_hours: Option<Given>,
     /// The explorer: `full` (the plain one where it was not built), `fallback` (the plain one), or `off` [default: full]
     #[arg(long, global = true, env = env::EXPLORER, value_name = "WHICH", hide_short_help = true)]
     explorer: Option<Given>,
@@ -328,12 +342,14 @@ impl StoreConfig {
 /// How tokens are signed and verified.
 #[derive(Clone, Debug)]
 pub struct TokenConfig {
-    /// At least 32 bytes.
-    pub secret: SecretString,
+    /// At least 32 bytes; absent where an identity provider signs all of them.
+    pub secret: Option<SecretString>,
     /// Who signs them.
     pub issuer: String,
     /// Whom they are for.
     pub audience: String,
+    /// Where an identity provider has its keys.
+    pub jwks: Option<JwksUrl>,
 }
 
 /// Everything that serving needs, checked.
@@ -343,6 +359,8 @@ pub struct Config {
     pub store: StoreConfig,
     /// How tokens are verified.
     pub tokens: TokenConfig,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
     /// Where to listen.
     pub listen: SocketAddr,
     /// Where metrics are shown; nowhere without it.
@@ -438,6 +456,9 @@ impl Settings {
             jwt_secret: first(self.jwt_secret, file.jwt_secret),
             jwt_issuer: first(self.jwt_issuer, file.jwt_issuer),
             jwt_audience: first(self.jwt_audience, file.jwt_audience),
+            jwks_url: first(self.jwks_url, file.jwks_url),
+            session_idle_minutes: first(self.session_idle_minutes, file.session_idle_minutes),
+            session_hours: first(self.session_hours, file.session_hours),
             explorer: first(first(self.explorer, self.gateway_explorer), file.explorer),
             gateway_explorer: None,
             link_hosts: first(self.link_hosts, file.link_hosts),
@@ -488,13 +509,23 @@ impl Settings {
         check.done(store)
     }
 
+    /// Only what a command needs that opens sessions.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn sessions(&self) -> Result<SessionPolicy, Faults> {
+        let mut check = Check::new(false);
+        let sessions = check.sessions(self);
+        check.done(sessions)
+    }
+
     /// Only what a command needs that makes tokens.
     ///
     /// # Errors
     /// Every fault there is among those.
     pub fn tokens(&self) -> Result<TokenConfig, Faults> {
         let mut check = Check::new(false);
-        let tokens = check.tokens(self);
+        let tokens = check.tokens(self, true);
         check.done(tokens)
     }
 
@@ -528,6 +559,9 @@ impl Config {
             ("jwt_secret", json!("(hidden)")),
             ("jwt_issuer", json!(self.tokens.issuer)),
             ("jwt_audience", json!(self.tokens.audience)),
+            ("jwks_url", json!(self.tokens.jwks.as_ref().map_or("", JwksUrl::as_str))),
+            ("session_idle_minutes", json!(self.sessions.idle.num_minutes())),
+            ("session_hours", json!(self.sessions.longest.num_hours())),
             ("explorer", json!(explorer_word(self.explorer))),
             ("link_hosts", json!(self.store.more_link_hosts)),
             ("stripe_base_url", json!(base.map(|url| url.as_str().trim_end_matches('/')))),
@@ -589,7 +623,10 @@ mod tests {
     fn defaults_are_enough_for_the_demo_and_not_for_a_server() {
         let config = Settings::default().validate(true).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
-        assert!(config.tokens.secret.expose_secret().len() >= SECRET_BYTES_MIN);
+        assert!(config.tokens.secret.unwrap().expose_secret().len() >= SECRET_BYTES_MIN);
+        let provider = Settings { jwt_secret: None, jwks_url: given("https://id.example.com/jwks"), ..complete() };
+        assert!(provider.validate(false).unwrap().tokens.secret.is_none());
+        assert!(provider.tokens().is_err(), "there is nothing to sign with");
         let faults = Settings::default().validate(false).unwrap_err();
         let settings: Vec<_> = faults.0.iter().map(|fault| fault.setting.as_str()).collect();
         assert_eq!(settings, ["DATABASE_URL", "BILLING_JWT_SECRET"]);
@@ -604,13 +641,16 @@ mod tests {
             db_connections: given("0"),
             db_read_timeout_ms: given("2 s"),
             explorer: given("fancy"),
+            jwks_url: given("http://id.example.com/jwks"),
+            session_idle_minutes: given("0"),
+            session_hours: given("800"),
             link_hosts: given("https://pay.example.com"),
             log_level: given("loud=very"),
             ..Settings::default()
         }
         .validate(false)
         .unwrap_err();
-        assert_eq!(faults.0.len(), 8, "{faults}");
+        assert_eq!(faults.0.len(), 11, "{faults}");
         assert!(!faults.to_string().contains("hunter2"), "{faults}");
         assert!(!faults.to_string().contains('\n'), "{faults}");
     }

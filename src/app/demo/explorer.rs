@@ -111,6 +111,7 @@ mod tests {
         let demo = Demo {
             plan: demo::Plan::of(0),
             tokens: Vec::new(),
+            cookie: String::new(),
             characters: Vec::new(),
             imported: Vec::new(),
             variables: variables(&demo::cast()).unwrap(),

@@ -2,6 +2,7 @@
 //!
 //! What a store holds of the demo stays; only what is missing is added. Tokens are made anew at each start.
 
+mod credentials;
 mod explorer;
 mod fill;
 
@@ -26,8 +27,10 @@ use crate::store::Store;
 pub struct Demo {
     /// What the store holds. The billing clock starts at its instant.
     pub plan: Plan,
-    /// A token for each principal.
+    /// A token for each principal, and API keys that are used like tokens.
     pub tokens: Vec<DemoToken>,
+    /// The cookie of a customer's browser, as it is sent: `sid=…`.
+    pub cookie: String,
     /// The named invoices.
     pub characters: Vec<(&'static str, InvoiceId)>,
     /// The imported documents, by the system they come from.
@@ -77,9 +80,13 @@ pub async fn load(store: &Store, keys: &JwtKeys, hosts: &LinkHosts, plan: &Plan)
     }
     let imported = import_documents(store, hosts, held.now).await?;
     let cast = demo::cast();
+    let mut tokens = tokens(keys)?;
+    let made = credentials::make(store).await?;
+    tokens.extend(made.keys);
     Ok(Demo {
         plan: held,
-        tokens: tokens(keys)?,
+        tokens,
+        cookie: made.cookie,
         characters: characters(&cast),
         imported,
         variables: explorer::variables(&cast)?,
@@ -135,6 +142,7 @@ async fn import(
         dry_run: true,
         now,
         link_hosts,
+        actor: None,
     };
     let failed = |source| AppError::DemoDocument { name, source };
     let mut report = import_document(store, &tenant, &request).await.map_err(failed)?;

@@ -116,7 +116,7 @@ impl Reconciler {
             for invoice in store::upstream_invoice::due(&tenant, &reader, &due).await? {
                 let (store, accounts) = (&self.store, self.accounts.as_ref());
                 let deadline = Deadline::after(ANSWER_TIME);
-                let sync = Sync { store, accounts, deadline, now, source: EventSource::Reconciler };
+                let sync = Sync { store, accounts, deadline, now, source: EventSource::Reconciler, by: None };
                 round.asked += 1;
                 match sync_invoice(&sync, &tenant, &invoice).await? {
                     Synced::Mirrored(Mirrored::Changed(_)) => round.changed += 1,

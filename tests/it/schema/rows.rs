@@ -295,6 +295,62 @@ fn webhook_event(tenant: &str) -> e::webhook_event::Model {
     }
 }
 
+/// Handles are unique over tenants: two tenants have one each.
+fn credential(tenant: &str) -> e::credential::Model {
+    e::credential::Model {
+        tenant_id: tenant.into(),
+        id: "key_1".into(),
+        handle: tenant.to_owned(),
+        secret_sha256: "0".repeat(64),
+        last4: "abcd".to_owned(),
+        name: "Key".to_owned(),
+        customer_ids: Some(json!(["cus_1"])),
+        created_at: day(1),
+        expires_at: day(2),
+        revoked_at: Some(day(2)),
+        ..Default::default()
+    }
+}
+
+fn browser_session(tenant: &str) -> e::browser_session::Model {
+    e::browser_session::Model {
+        tenant_id: tenant.into(),
+        id: "ses_1".into(),
+        customer_id: "cus_1".into(),
+        sid_sha256: "0".repeat(64),
+        created_at: day(1),
+        idle_until: day(2),
+        expires_at: day(3),
+        ..Default::default()
+    }
+}
+
+fn revoked_token(tenant: &str) -> e::revoked_token::Model {
+    e::revoked_token::Model {
+        tenant_id: tenant.into(),
+        jti_sha256: "0".repeat(64),
+        revoked_at: day(1),
+        expires_at: day(2),
+        ..Default::default()
+    }
+}
+
+fn audit_head(tenant: &str) -> e::audit_head::Model {
+    e::audit_head::Model { tenant_id: tenant.into(), entries: 1, hash: "0".repeat(64) }
+}
+
+fn audit_entry(tenant: &str) -> e::audit_entry::Model {
+    e::audit_entry::Model {
+        tenant_id: tenant.into(),
+        sequence: 1,
+        at: day(1),
+        state_after: Some("{ \"b\": 1, \"a\": 2 }".to_owned()),
+        previous_hash: "0".repeat(64),
+        hash: "0".repeat(64),
+        ..Default::default()
+    }
+}
+
 /// Writes one row into every table.
 pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, tenant(id)).await;
@@ -317,6 +373,11 @@ pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, source_document(id)).await;
     insert(connection, upstream_facts(id)).await;
     insert(connection, webhook_event(id)).await;
+    insert(connection, credential(id)).await;
+    insert(connection, browser_session(id)).await;
+    insert(connection, revoked_token(id)).await;
+    insert(connection, audit_head(id)).await;
+    insert(connection, audit_entry(id)).await;
 }
 
 /// Fails unless every table holds exactly what [`insert_all`] wrote.
@@ -341,6 +402,11 @@ pub(super) async fn assert_all(connection: &DatabaseConnection, id: &str) {
     assert_stored(connection, source_document(id)).await;
     assert_stored(connection, upstream_facts(id)).await;
     assert_stored(connection, webhook_event(id)).await;
+    assert_stored(connection, credential(id)).await;
+    assert_stored(connection, browser_session(id)).await;
+    assert_stored(connection, revoked_token(id)).await;
+    assert_stored(connection, audit_head(id)).await;
+    assert_stored(connection, audit_entry(id)).await;
 }
 
 async fn assert_stored<M>(connection: &DatabaseConnection, expected: M)

@@ -7,8 +7,9 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use billing_gateway::app::demo;
-use billing_gateway::auth::JwtKeys;
+use billing_gateway::auth::{AuthConfig, Authenticator, Jwks, JwtKeys};
 use billing_gateway::demo::Plan;
+use billing_gateway::domain::browser_session::SessionPolicy;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::http::{
@@ -16,6 +17,7 @@ use billing_gateway::http::{
 };
 use billing_gateway::links::{Accounts, Links};
 use billing_gateway::stats::StripeStats;
+use billing_gateway::store::tenant::System;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeConfig, StripeLimits};
 use fake_stripe::{FakeStripe, State};
@@ -40,6 +42,21 @@ pub(crate) fn http_client() -> reqwest::Client {
 /// Documents as they are by default, none of them trusted.
 pub(crate) fn documents() -> Documents {
     Documents::new(&billing_gateway::graphql::schema(), DocumentSettings::default(), Trusted::default()).unwrap()
+}
+
+/// What tells who asks: by tokens of a shared secret, by keys and sessions of the store, and perhaps by tokens of an
+/// identity provider. What notes their use runs beside it.
+pub(crate) fn authenticator(store: &Store, keys: JwtKeys, jwks: Option<Arc<Jwks>>) -> Authenticator {
+    let (auth, usage) = Authenticator::new(AuthConfig {
+        tokens: Some(keys),
+        jwks,
+        store: store.clone(),
+        system: System::operator(),
+        clock: Clock::system(),
+        sessions: SessionPolicy::default(),
+    });
+    tokio::spawn(usage.run());
+    auth
 }
 
 /// Links of the demo's accounts, by the platform's key.
@@ -67,12 +84,14 @@ struct Setup {
     stripe: Option<String>,
     transport: Transport,
     documents: Documents,
+    /// The keys of an identity provider.
+    jwks: Option<Arc<Jwks>>,
 }
 
 impl Setup {
     fn new() -> Self {
         let (transport, documents) = (Transport::default(), documents());
-        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents }
+        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents, jwks: None }
     }
 }
 
@@ -82,6 +101,7 @@ pub(crate) struct TestApp {
     pub(crate) store: Store,
     base: String,
     tokens: BTreeMap<&'static str, String>,
+    pub(crate) cookie: String,
     invoices: BTreeMap<&'static str, String>,
     pub(crate) database: TestDatabase,
 }
@@ -125,8 +145,13 @@ impl TestApp {
         Self::start(Setup { engine: Engine::Postgres, pools: Some(pools), transport, ..Setup::new() }).await
     }
 
+    /// A server on SQLite that takes tokens of an identity provider as well.
+    pub(crate) async fn with_jwks(jwks: Arc<Jwks>) -> Self {
+        Self::start(Setup { jwks: Some(jwks), ..Setup::new() }).await
+    }
+
     async fn start(setup: Setup) -> Self {
-        let Setup { engine, pools, stripe, transport, documents } = setup;
+        let Setup { engine, pools, stripe, transport, documents, jwks } = setup;
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -141,7 +166,8 @@ impl TestApp {
         let state = AppState {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
-            keys: keys(),
+            auth: authenticator(&store, keys(), jwks),
+            plain_cookie: true,
             links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(&base, &store))),
             inbox: super::hooks::no_inbox(),
             documents,
@@ -164,6 +190,7 @@ impl TestApp {
             store,
             base,
             tokens: demo.tokens.iter().map(|token| (token.name, token.token.clone())).collect(),
+            cookie: demo.cookie.clone(),
             invoices: named.map(|(name, id)| (*name, id.0.clone())).collect(),
             database,
         }

@@ -2,7 +2,8 @@
 
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine, BillPayment, imported};
 use billing_gateway::domain::ids;
-use billing_gateway::store::{Store, Tx, bill, source_document as documents};
+use billing_gateway::domain::viewer::Tenant;
+use billing_gateway::store::{Store, Tx, bill, credential, source_document as documents};
 use entity as e;
 use sea_orm::sea_query::StringLen;
 use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, Iterable, Statement};
@@ -28,6 +29,7 @@ pub(crate) struct Full {
     pub(crate) rental: e::RentalId,
     pub(crate) event: e::InvoiceEventId,
     pub(crate) document: e::SourceDocumentId,
+    pub(crate) key: e::CredentialId,
     /// The name that every foreign id of the customer's things is made from.
     pub(crate) name: String,
 }
@@ -50,12 +52,13 @@ impl Full {
             rental: ids::derived(&key),
             event: ids::derived(&key),
             document: ids::derived(&key),
+            key: ids::derived(&key),
             name: name.to_owned(),
         }
     }
 
     /// The id of each type that `node` knows.
-    pub(crate) fn nodes(&self) -> [(&'static str, String); 12] {
+    pub(crate) fn nodes(&self) -> [(&'static str, String); 13] {
         [
             ("Invoice", self.invoice.0.clone()),
             ("LineItem", self.line.0.clone()),
@@ -69,6 +72,7 @@ impl Full {
             ("Customer", self.customer.0.clone()),
             ("InvoiceEvent", self.event.0.clone()),
             ("SourceDocument", self.document.0.clone()),
+            ("ApiKey", self.key.0.clone()),
         ]
     }
 }
@@ -133,6 +137,23 @@ async fn history(tx: &Tx, full: &Full) {
         imported_at: minutes(2),
     };
     documents::keep(tx, document).await.unwrap();
+    let key = e::credential::Model {
+        tenant_id: full.tenant.clone(),
+        id: full.key.clone(),
+        handle: full.key.0.clone(),
+        secret_sha256: "0".repeat(64),
+        last4: "abcd".to_owned(),
+        name: full.name.clone(),
+        scopes: "invoices:read".to_owned(),
+        customer_ids: Some(json!([full.customer])),
+        replaces: Some(full.key.clone()),
+        created_at: minutes(1),
+        expires_at: minutes(9),
+        last_used_at: Some(minutes(2)),
+        revoked_at: Some(minutes(3)),
+        ..Default::default()
+    };
+    credential::insert(&Tenant::whole(full.tenant.clone()), tx, key).await.unwrap();
 }
 
 fn customer(full: &Full, parent: e::CustomerId) -> e::customer::Model {
@@ -377,6 +398,7 @@ pub(crate) async fn plant(db: &impl ConnectionTrait, tenant: &e::TenantId, word:
         upstream_invoice by "invoice_id",
         invoice_event by "id",
         source_document by "id",
+        credential by "id",
     );
     let json = json!({ "text": word }).to_string();
     let named = format!("UPDATE source_documents SET document = '{json}' WHERE tenant_id = '{tenant}'");
@@ -404,7 +426,9 @@ fn planted(column: &impl ColumnTrait, word: &str, key: &str) -> Option<String> {
     let json = |value: Value| format!("\"{name}\" = '{value}'");
     match column.def().get_column_type() {
         // Where anything but one certain text would be refused, or filtered out by what reads it.
-        ColumnType::String(_) if ["country", "sha256", "entity_type", "entity_id"].contains(&name) => None,
+        ColumnType::String(_) if ["country", "sha256", "secret_sha256", "entity_type", "entity_id"].contains(&name) => {
+            None
+        }
         ColumnType::String(StringLen::None) if name.ends_with("_url") => {
             Some(format!("\"{name}\" = 'https://invoice.stripe.com/{word}/' || {key}"))
         }
@@ -422,7 +446,8 @@ fn planted(column: &impl ColumnTrait, word: &str, key: &str) -> Option<String> {
         ColumnType::JsonBinary if name.ends_with("_ids") || name.ends_with("_paths") || name == "extra_lines" => {
             Some(json(json!([word])))
         }
-        ColumnType::JsonBinary if name == "tax_config" => None,
+        // Whom a key is for decides who sees it.
+        ColumnType::JsonBinary if name == "tax_config" || name == "customer_ids" => None,
         ColumnType::JsonBinary => Some(json(json!({ "text": word }))),
         _ => None,
     }

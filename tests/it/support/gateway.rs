@@ -3,9 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use async_graphql::{Request, Variables};
+use billing_gateway::domain::actor::Actor;
+use billing_gateway::domain::browser_session::SessionPolicy;
+use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, ScopeSet, Viewer};
-use billing_gateway::graphql::{RequestContext, Schema, schema};
+use billing_gateway::graphql::{RequestContext, Schema, Writes, schema};
 use billing_gateway::links::{Links, UpstreamStats};
 use billing_gateway::loaders::batch::unconstrained;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, StatementStats, Store};
@@ -76,7 +79,7 @@ impl Gateway {
         let stats = Arc::new(StatementStats::default());
         let links = Arc::clone(&self.links);
         let context = RequestContext::new(viewer.clone(), self.store.reader(&stats), links, self.now);
-        let context = context.writing(self.store.clone());
+        let context = context.writing(writes(&self.store, viewer));
         let upstream = context.upstream();
         let request = Request::new(query).variables(Variables::from_json(variables)).data(context);
         let response = unconstrained(self.schema.execute(request)).await;
@@ -92,6 +95,16 @@ impl Gateway {
     /// The texts of all statements since the last call.
     pub(crate) fn statement_texts(&self) -> Vec<String> {
         std::mem::take(&mut self.texts.lock().unwrap())
+    }
+}
+
+/// What mutations of a viewer write with.
+pub(crate) fn writes(store: &Store, viewer: &Viewer) -> Writes {
+    Writes {
+        store: store.clone(),
+        actor: Actor::of(viewer).in_request(Some("test".to_owned()), None),
+        credentials_now: Clock::system().now(),
+        sessions: SessionPolicy::default(),
     }
 }
 

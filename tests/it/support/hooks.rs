@@ -31,7 +31,7 @@ use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::app::{SECRET as TOKEN_SECRET, http_client};
+use super::app::{SECRET as TOKEN_SECRET, authenticator, http_client};
 use super::database::{Engine, TestDatabase};
 use super::gateway::POOLS;
 use super::seed::customer_row;
@@ -363,7 +363,12 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
     let state = AppState {
         schema: billing_gateway::graphql::schema(),
         store: store.clone(),
-        keys: JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap(),
+        auth: authenticator(
+            store,
+            JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap(),
+            None,
+        ),
+        plain_cookie: false,
         links: Arc::new(Links::new(LinkHosts::default())),
         inbox,
         documents: super::app::documents(),

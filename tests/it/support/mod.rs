@@ -6,6 +6,7 @@ pub(crate) mod database;
 pub(crate) mod full;
 pub(crate) mod gateway;
 pub(crate) mod hooks;
+pub(crate) mod identity;
 pub(crate) mod program;
 pub(crate) mod redis;
 pub(crate) mod seed;

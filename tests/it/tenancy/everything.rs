@@ -65,6 +65,16 @@ fn case(owner: &str, field: &str) -> Option<Case> {
         ("CustomerFilter", "email") => names!(keys => keys.email),
         ("CustomerFilter", "externalId") => names!(keys => keys.customer_external_id),
         ("CustomerFilter", "search") => names!(keys => keys.text),
+        ("RotateApiKeyInput" | "RevokeApiKeyInput", "id") => names!(keys => keys.ids.key),
+        ("IssueApiKeyInput", "customerIds") | ("IssueSessionInput", "customerId") => {
+            names!(keys => keys.ids.customer)
+        }
+        ("IssueApiKeyInput" | "IssueSessionInput", "scopes") => Case::Word("invoices:read"),
+        ("IssueApiKeyInput", "name") | ("IssueSessionInput", "subject") => Case::Word("export"),
+        ("RevokeSessionInput", "id") => Case::Word("ses_nobody"),
+        // Its places are numbers, the same in every tenant's log.
+        ("Query.auditLog", "after" | "before") => Case::Word("no cursor"),
+        ("AuditLogFilter", "action" | "objectId" | "actor") => Case::Word("nobody"),
         (_, "after" | "before") => Case::Cursor,
         (_, "keys") => Case::Word("text"),
         (_, "clientMutationId") => Case::Word("again"),
@@ -289,6 +299,7 @@ impl Everything {
             "InvoiceConnection" => "invoices",
             "RentalConnection" => "rentals",
             "CustomerConnection" => "customers",
+            "ApiKeyConnection" => "apiKeys",
             other => panic!("{other} is a list that has no case here"),
         };
         let owner = merchant(&self.world.foreign.tenant);

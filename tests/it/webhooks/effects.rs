@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use billing_gateway::actions::mirror_invoice::{Answer, Mirrored, as_of, mirror_invoice};
+use billing_gateway::domain::actor::Actor;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::Tenant;
 use billing_gateway::store::bill;
@@ -389,8 +390,13 @@ async fn an_answer_of_stripe_is_taken_over_once() {
         let as_of = as_of(&hooks.store, &tenant, &stripe_id).await.unwrap();
         let deadline = Deadline::after(std::time::Duration::from_secs(5));
         let invoice = client_of(&fake).invoice(&stripe_id, deadline).await.unwrap();
-        let answer =
-            Answer { invoice: &invoice, as_of, read_at: Clock::system().now(), source: EventSource::Reconciler };
+        let answer = Answer {
+            invoice: &invoice,
+            as_of,
+            read_at: Clock::system().now(),
+            source: EventSource::Reconciler,
+            by: None,
+        };
         let mirrored = || mirror_invoice(&hooks.store, &tenant, &answer);
         assert_eq!(mirrored().await.unwrap(), Mirrored::Changed(id.clone()));
         assert_eq!(mirrored().await.unwrap(), Mirrored::Unchanged(id.clone()));
@@ -451,8 +457,14 @@ async fn a_replay_leaves_the_store_as_it_is() {
         for event in fake.events() {
             let which = billing_gateway::store::webhook_event::Replay::Event(event.id.clone());
             let now = Clock::system().now();
-            let replayed =
-                billing_gateway::actions::replay_events::replay_events(&hooks.store, &hooks.inbox.system, &which, now);
+            let actor = Actor::operator();
+            let replayed = billing_gateway::actions::replay_events::replay_events(
+                &hooks.store,
+                &hooks.inbox.system,
+                &actor,
+                &which,
+                now,
+            );
             assert_eq!(replayed.await.unwrap(), 1);
         }
         hooks.until(|events| events.iter().all(|event| event.status == WebhookStatus::Processed)).await;

@@ -1,0 +1,242 @@
+//! Who asks: a credential in, a [`Viewer`] out.
+//!
+//! Tokens are verified by their signature and asked of the list of revoked ones; keys and sessions are looked up. All
+//! of it is kept for seconds only (`lookup.rs`), and how much is bounded. A credential that cannot be looked up is not
+//! refused: who presents it hears that the store is not there.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::TimeDelta;
+use entity::{Instant, TenantId, browser_session, credential};
+use moka::future::Cache;
+use sha2::{Digest, Sha256};
+
+use super::claims::{ClaimError, LEEWAY_SECONDS};
+use super::error::{AuthError, AuthFailure};
+use super::jwks::Jwks;
+use super::jwt::{ALGORITHM_NAME, JwtKeys};
+use super::lookup::Lookup;
+use super::token::Token;
+use super::usage::{Usage, UsageWriter, Used};
+use crate::domain::api_key::{self, KeyText};
+use crate::domain::browser_session::{SessionPolicy, is_live};
+use crate::domain::clock::Clock;
+use crate::domain::secret;
+use crate::domain::viewer::{PrincipalKind, ScopeSet, Viewer};
+use crate::store::tenant::System;
+use crate::store::{self, Reader, Store};
+
+/// Verified tokens that are remembered at the same time.
+const VERIFIED_MAX: u64 = 10_000;
+
+/// How long one is remembered at most; less when it ends before.
+const VERIFIED_KEPT: Duration = Duration::from_mins(10);
+
+/// Revoked tokens that are looked at. They live for a day: more than so many in a day are no accident.
+const REVOKED_MAX: u64 = 100_000;
+
+/// The one name that the list of revoked tokens is kept under.
+const REVOKED: &str = "";
+
+/// The longest text in a cookie that can be one of ours, in bytes.
+const SID_BYTES_MAX: usize = 128;
+
+/// What a request brings to prove who asks.
+#[derive(Clone, Copy)]
+pub enum Credential<'a> {
+    /// A token, or an API key in the place of one.
+    Bearer(&'a str),
+    /// An API key.
+    Key(&'a str),
+    /// The API key of an application, and the token of its user.
+    Application {
+        /// The application's key.
+        key: &'a str,
+        /// The user's token.
+        token: &'a str,
+    },
+    /// What the cookie of a session holds.
+    Session(&'a str),
+}
+
+/// What credentials are checked with. Made once, by `app`.
+pub struct AuthConfig {
+    /// The key of tokens that are signed with a shared secret.
+    pub tokens: Option<JwtKeys>,
+    /// The keys of an identity provider.
+    pub jwks: Option<Arc<Jwks>>,
+    /// Where keys and sessions are.
+    pub store: Store,
+    /// The right to look them up.
+    pub system: System,
+    /// The credential clock.
+    pub clock: Clock,
+    /// How long sessions last.
+    pub sessions: SessionPolicy,
+}
+
+/// Tells who asks. One for all requests.
+pub struct Authenticator {
+    config: AuthConfig,
+    reader: Reader,
+    verified: Cache<[u8; 32], Arc<Verified>>,
+    revoked: Lookup<Arc<HashSet<(TenantId, String)>>>,
+    keys: Lookup<Option<Arc<credential::Model>>>,
+    sessions: Lookup<Option<Arc<browser_session::Model>>>,
+    usage: Usage,
+}
+
+/// A token whose signature and claims were found good.
+struct Verified {
+    viewer: Viewer,
+    /// What it may be found by in the list of revoked ones.
+    name: (TenantId, String),
+    /// Which keys of the provider it was verified with; absent for a shared secret.
+    version: Option<u64>,
+}
+
+impl std::fmt::Debug for Authenticator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Authenticator").field("jwks", &self.config.jwks).finish_non_exhaustive()
+    }
+}
+
+impl Authenticator {
+    /// What tells who asks, and what writes down that credentials were used, which is to be run beside it.
+    pub fn new(config: AuthConfig) -> (Self, UsageWriter) {
+        let (usage, writer) = Usage::new(config.store.clone(), config.system, config.clock, config.sessions);
+        // Look-ups are counted apart from the statements of requests.
+        let reader = config.store.reader(&Arc::default());
+        let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_KEPT).build();
+        let (revoked, keys, sessions) = (Lookup::default(), Lookup::default(), Lookup::default());
+        (Self { config, reader, verified, revoked, keys, sessions, usage }, writer)
+    }
+
+    /// The credential clock's time.
+    pub fn now(&self) -> Instant {
+        self.config.clock.now()
+    }
+
+    /// How long sessions last.
+    pub const fn session_policy(&self) -> SessionPolicy {
+        self.config.sessions
+    }
+
+    /// Whether tokens of the identity provider can be verified now; nothing where there is none.
+    pub fn has_provider_keys(&self) -> Option<bool> {
+        self.config.jwks.as_ref().map(|jwks| jwks.has_keys())
+    }
+
+    /// The caller behind a credential.
+    ///
+    /// # Errors
+    /// [`AuthFailure`]: why it is refused is for the log, not for the caller.
+    pub async fn viewer(&self, credential: Credential<'_>) -> Result<Viewer, AuthFailure> {
+        match credential {
+            Credential::Bearer(text) if text.starts_with(api_key::PREFIX) => self.of_key(text).await,
+            Credential::Bearer(text) => self.of_token(text).await,
+            Credential::Key(text) => self.of_key(text).await,
+            Credential::Application { key, token } => {
+                let application = self.of_key(key).await?;
+                let user = self.of_token(token).await?;
+                Ok(user.through(&application).ok_or(AuthError::Apart)?)
+            }
+            Credential::Session(sid) => self.of_session(sid).await,
+        }
+    }
+
+    /// Forgets a session on this replica at once, where its customer logs out.
+    pub async fn forget_session(&self, sid: &str) {
+        self.sessions.forget(&secret::sha256(sid)).await;
+    }
+
+    async fn of_token(&self, text: &str) -> Result<Viewer, AuthFailure> {
+        super::token::check_length(text)?;
+        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
+        let version = self.config.jwks.as_ref().map_or(0, |jwks| jwks.version());
+        let known = self.verified.get(&digest).await;
+        let verified = match known.filter(|known| known.version.is_none_or(|with| with == version)) {
+            Some(known) => known,
+            None => {
+                let verified = Arc::new(self.verify(text, version).await?);
+                self.verified.insert(digest, Arc::clone(&verified)).await;
+                verified
+            }
+        };
+        let end = verified.viewer.expires_at + TimeDelta::seconds(LEEWAY_SECONDS);
+        if end <= self.now().utc() {
+            return Err(AuthError::Claim(ClaimError::Expired).into());
+        }
+        if self.revoked().await?.contains(&verified.name) {
+            return Err(AuthError::TokenRevoked.into());
+        }
+        Ok(verified.viewer.clone())
+    }
+
+    async fn verify(&self, text: &str, version: u64) -> Result<Verified, AuthFailure> {
+        let token = Token::read(text)?;
+        let now = self.now();
+        let (viewer, version) = match (&self.config.tokens, &self.config.jwks) {
+            (Some(keys), _) if token.names(ALGORITHM_NAME) => (keys.verify_read(&token, now)?, None),
+            (_, Some(jwks)) if Jwks::is_for(&token) => (jwks.verify(&token, now).await?, Some(version)),
+            _ => return Err(AuthError::Algorithm.into()),
+        };
+        let name = (viewer.tenant().id().clone(), secret::sha256(viewer.credential().unwrap_or_default()));
+        Ok(Verified { viewer, name, version })
+    }
+
+    async fn revoked(&self) -> Result<Arc<HashSet<(TenantId, String)>>, AuthFailure> {
+        let read = async {
+            let rows = store::revoked_token::live(&self.config.system, &self.reader, self.now(), REVOKED_MAX).await?;
+            if rows.len() as u64 == REVOKED_MAX {
+                tracing::error!(rows = rows.len(), "more tokens are revoked than are looked at");
+            }
+            Ok(Arc::new(rows.into_iter().collect()))
+        };
+        self.revoked.get(REVOKED, read).await
+    }
+
+    async fn of_key(&self, text: &str) -> Result<Viewer, AuthFailure> {
+        let key = KeyText::read(text).ok_or(AuthError::NotAKey)?;
+        let read = async {
+            let row = store::credential::find_by_handle(&self.config.system, &self.reader, key.handle).await?;
+            Ok(row.map(Arc::new))
+        };
+        let row = self.keys.get(key.handle, read).await?;
+        let row = row.filter(|row| key.has_secret(&row.secret_sha256)).ok_or(AuthError::KeyNotFound)?;
+        if key.livemode != row.livemode {
+            return Err(AuthError::Mode.into());
+        }
+        if row.revoked_at.is_some() {
+            return Err(AuthError::KeyRevoked.into());
+        }
+        if row.expires_at <= self.now() {
+            return Err(AuthError::KeyExpired.into());
+        }
+        self.usage.note(Used::Key(row.handle.clone())).await;
+        let customers = row.customer_ids.as_ref().map(|list| serde_json::from_value(list.clone()).unwrap_or_default());
+        let (kind, scopes) = (PrincipalKind::from(row.kind), ScopeSet::parse(&row.scopes));
+        let (subject, end, tenant) = (row.name.clone(), row.expires_at.utc(), row.tenant_id.clone());
+        Ok(Viewer::new(kind, subject, scopes, end, tenant, customers).by(row.id.as_str()))
+    }
+
+    async fn of_session(&self, sid: &str) -> Result<Viewer, AuthFailure> {
+        if sid.is_empty() || sid.len() > SID_BYTES_MAX {
+            return Err(AuthError::Session.into());
+        }
+        let digest = secret::sha256(sid);
+        let read = async {
+            let row = store::browser_session::find_by_digest(&self.config.system, &self.reader, &digest).await?;
+            Ok(row.map(Arc::new))
+        };
+        let row = self.sessions.get(&digest, read).await?;
+        let row = row.filter(|row| is_live(row, self.now())).ok_or(AuthError::Session)?;
+        self.usage.note(Used::Session(digest, row.expires_at)).await;
+        let (scopes, customers) = (ScopeSet::parse(&row.scopes), Some(vec![row.customer_id.clone()]));
+        let (subject, end, tenant) = (row.subject.clone(), row.expires_at.utc(), row.tenant_id.clone());
+        let viewer = Viewer::new(PrincipalKind::Customer, subject, scopes, end, tenant, customers);
+        Ok(viewer.by(row.id.as_str()))
+    }
+}

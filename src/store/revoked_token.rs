@@ -1,0 +1,43 @@
+//! Tokens that are refused before they expire. Source of truth: table `revoked_tokens`.
+
+use entity::{Instant, TenantId, revoked_token, revoked_token::Column};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, TryInsertResult,
+};
+
+use super::tenant::System;
+use super::{StoreError, Tx};
+use crate::domain::viewer::Tenant;
+
+/// Every token that is refused at `now`, at most `limit`: tenant and digest of the token's own id.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn live(
+    _system: &System,
+    db: &impl ConnectionTrait,
+    now: Instant,
+    limit: u64,
+) -> Result<Vec<(TenantId, String)>, StoreError> {
+    let live = revoked_token::Entity::find().select_only().column(Column::TenantId).column(Column::JtiSha256);
+    let live = live.filter(Column::ExpiresAt.gt(now)).order_by_desc(Column::ExpiresAt).limit(limit);
+    Ok(live.into_tuple().all(db).await?)
+}
+
+/// Refuses a token from now on; false when it was refused before.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn insert(_tenant: &Tenant, tx: &Tx, row: revoked_token::Model) -> Result<bool, StoreError> {
+    let insert = revoked_token::Entity::insert(row.into_active_model()).on_conflict_do_nothing();
+    Ok(matches!(insert.exec_without_returning(tx).await?, TryInsertResult::Inserted(1..)))
+}
+
+/// Takes away rows of tokens that have expired anyway.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn forget(_system: &System, tx: &Tx, expired_before: Instant) -> Result<(), StoreError> {
+    revoked_token::Entity::delete_many().filter(Column::ExpiresAt.lt(expired_before)).exec(tx).await?;
+    Ok(())
+}
