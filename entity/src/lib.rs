@@ -22,6 +22,7 @@ pub mod discount;
 pub mod invoice;
 pub mod invoice_change;
 pub mod invoice_event;
+pub mod job;
 pub mod line_item;
 pub mod payment;
 pub mod payment_method;

@@ -10,6 +10,9 @@ use crate::world::View;
 /// How many segments a path may have; `data` of a list counts.
 const SEGMENTS_MAX: usize = 4;
 
+/// Elements of a list within an object; the others are asked for as a list of their own.
+const WITHIN_MAX: usize = 10;
+
 /// Fields whose id may become an object.
 const EXPANDABLE: [&str; 6] = ["customer", "invoice", "payment_intent", "latest_charge", "charge", "payments"];
 
@@ -49,12 +52,16 @@ fn walk(view: &View<'_>, value: &mut Value, segments: &[&str], path: &str) -> Re
     if field.is_null() { Ok(()) } else { walk(view, field, below, path) }
 }
 
-/// An invoice has its payments only when they are asked for.
+/// An invoice has its payments only when they are asked for, the newest first.
 fn add_payments(view: &View<'_>, value: &mut Value) {
     let Some(fields) = value.as_object_mut().filter(|fields| !fields.contains_key("payments")) else { return };
     let Some(id) = fields.get("id").and_then(Value::as_str).filter(|id| view.invoice(id).is_some()) else { return };
-    let payments: Vec<Value> = view.payments(id).iter().map(|payment| payment.json.clone()).collect();
-    fields.insert("payments".to_owned(), list(&payments, false, "/v1/invoice_payments"));
+    let mut payments = view.payments(id);
+    payments.reverse();
+    payments.sort_by_key(|payment| std::cmp::Reverse(payment.created));
+    let has_more = payments.len() > WITHIN_MAX;
+    let payments: Vec<Value> = payments.into_iter().take(WITHIN_MAX).map(|payment| payment.json).collect();
+    fields.insert("payments".to_owned(), list(&payments, has_more, "/v1/invoice_payments"));
 }
 
 fn object(view: &View<'_>, segment: &str, id: &str) -> Result<Option<Value>, Refusal> {

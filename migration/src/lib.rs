@@ -15,6 +15,7 @@ mod m20261121_000004_invoice_parts;
 mod m20261121_000005_payments;
 mod m20261121_000006_upstream_and_history;
 mod m20261122_000007_webhooks;
+mod m20261122_000008_jobs;
 mod m20261122_000010_credentials;
 mod m20261122_000011_audit_log;
 mod parts;
@@ -37,6 +38,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261121_000005_payments::Migration),
             Box::new(m20261121_000006_upstream_and_history::Migration),
             Box::new(m20261122_000007_webhooks::Migration),
+            Box::new(m20261122_000008_jobs::Migration),
             Box::new(m20261122_000010_credentials::Migration),
             Box::new(m20261122_000011_audit_log::Migration),
         ]

@@ -229,6 +229,9 @@ async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<
             let Some(row) = store::tenant::find(&tenant, &reader).await? else {
                 return Ok(Err(Ending::ignored(NO_TENANT, None)));
             };
+            if row.livemode != work.endpoint.livemode {
+                return Ok(Err(Ending::ignored("it is of the other mode than its tenant", Some(&tenant))));
+            }
             let same =
                 account.is_none() || row.stripe_account_id.is_none() || row.stripe_account_id.as_deref() == account;
             let account = account.map(str::to_owned).or(row.stripe_account_id);
@@ -236,6 +239,9 @@ async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<
         }
         (Owner::Connect, Some(account)) => {
             let row = store::tenant::find_by_stripe_account(work.system, &reader, account).await?;
+            if row.as_ref().is_some_and(|row| row.livemode != work.endpoint.livemode) {
+                return Ok(Err(Ending::ignored("it is of the other mode than its tenant", None)));
+            }
             let owner = row.map(|row| (Tenant::whole(row.id), Some(account.to_owned())));
             Ok(owner.ok_or_else(|| Ending::ignored(NO_OWNER, None)))
         }

@@ -5,6 +5,7 @@
 //! (`store::audit_log::append`). GraphQL types are unknown here: a mutation and a command call the same action.
 
 pub mod apply_event;
+pub mod backfill_invoice;
 pub mod create_tenant;
 pub mod end_session;
 pub mod import_document;
@@ -19,4 +20,4 @@ pub mod revoke_token;
 pub mod rotate_key;
 pub mod sync_invoice;
 pub mod take_event;
-mod upstream_news;
+pub(crate) mod upstream_news;

@@ -147,7 +147,7 @@ impl<'a> Subject<'a> {
 
 /// Why something of Stripe's cannot be used for an invoice of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unfit(pub(super) &'static str);
+pub(crate) struct Unfit(pub(crate) &'static str);
 
 /// Reads amounts in the currency of the invoice they are for.
 #[derive(Clone, Copy)]
@@ -167,7 +167,7 @@ impl<'a> Amounts<'a> {
 }
 
 /// An invoice of Stripe, as news of an invoice of ours in `currency`. None when it does not say its state.
-pub(super) fn of_invoice(
+pub(crate) fn of_invoice(
     invoice: &stripe::Invoice,
     kind: &str,
     currency: &CurrencyCode,
@@ -297,7 +297,7 @@ const fn status(stated: &stripe::InvoiceStatus) -> Option<InvoiceStatus> {
 }
 
 /// The invoice of ours that Stripe's names, if it looks like one.
-pub(super) fn named(metadata: &BTreeMap<String, String>) -> Option<entity::InvoiceId> {
+pub(crate) fn named(metadata: &BTreeMap<String, String>) -> Option<entity::InvoiceId> {
     let id = metadata.get(INVOICE_METADATA)?;
     let plain = id.len() <= 64 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     (plain && id.starts_with(entity::InvoiceId::PREFIX)).then(|| id.as_str().into())

@@ -1,15 +1,19 @@
 //! Puts the program together: settings, wiring, run and shutdown. No rules live here.
 
+pub mod accounts;
 pub mod audit;
+pub mod backfill;
 pub mod config;
 pub mod credentials;
 pub mod demo;
 mod descriptors;
 pub mod documents;
 pub mod jobs;
+mod listing;
 pub mod log;
 pub mod metrics;
 mod panics;
+pub mod stripe_verify;
 pub mod verify;
 pub mod wiring;
 
@@ -23,7 +27,7 @@ use crate::actions::issue_key::CredentialError;
 use crate::auth::{AuthConfigError, JwksClientError, SignError};
 use crate::demo::Plan;
 use crate::store::StoreError;
-use crate::stripe::StripeConfigError;
+use crate::stripe::{StripeConfigError, StripeError};
 
 /// Why the program cannot start, or had to stop.
 #[derive(Debug, thiserror::Error)]
@@ -117,6 +121,32 @@ pub enum AppError {
     /// Stripe cannot be asked.
     #[error("calls to Stripe cannot be set up")]
     Stripe(#[from] StripeConfigError),
+    /// The store has no such tenant.
+    #[error("the store has no tenant {0}")]
+    NoTenant(TenantId),
+    /// No key opens anything of this tenant.
+    #[error(
+        "there is no key for {0}: its own stands in stripe_accounts, a platform's opens the account that the tenant \
+         or its invoices name, and either is of the tenant's mode"
+    )]
+    NoKey(TenantId),
+    /// No key opens anything of any tenant.
+    #[error("no key opens an account of any tenant")]
+    NoKeys,
+    /// Another process does the same.
+    #[error("another backfill of {0} is running")]
+    Running(TenantId),
+    /// Stripe did not answer about an invoice or a page of them, for as long as it was tried.
+    #[error("Stripe cannot be asked about {tenant}: {source}")]
+    Asking {
+        /// Whose invoices were asked for.
+        tenant: TenantId,
+        /// The last failure.
+        source: StripeError,
+    },
+    /// Somebody asked the process to stop.
+    #[error("it was told to stop")]
+    Interrupted,
     /// The address is taken, or not ours.
     #[error("cannot listen on {address}; choose another address with --listen")]
     Listen {

@@ -17,10 +17,11 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::accounts::{self, Pace};
 use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::pruner::Pruner;
-use super::jobs::reconciler::Reconciler;
+use super::jobs::reconciler::{LOOK, Reconciler};
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use super::metrics::Metrics;
 use super::{AppError, descriptors, documents, panics};
@@ -34,12 +35,11 @@ use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::graphql::{self, Schema};
 use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, RequestStats, Room, Trusted};
-use crate::links::{Accounts, Links, Refresher};
+use crate::links::{Links, Refresher};
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
 use crate::store::tenant::System;
 use crate::store::webhook_event::Replay;
 use crate::store::{self, Dump, MigrationState, Store};
-use crate::stripe::StripeClient;
 use crate::stripe::webhook::Webhook;
 
 /// Where GraphQL is asked.
@@ -213,7 +213,7 @@ pub async fn serve(
     let metrics_url = metrics_listener.as_ref().map(|(_, url)| url.clone());
     let ready = Ready { metrics: metrics_url, ..ready(config, &format!("http://{address}"), demo.as_ref()) };
     let (stripe, rounds) = (StripeStats::default(), ReconcilerStats::default());
-    let (links, refresher) = links(config, &store, &stripe)?;
+    let (links, refresher) = links(config, &store, &stripe).await?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
     let inbox = inbox(config)?;
     let (auth, beside) = authenticator(config, &store, keys)?;
@@ -409,29 +409,18 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
     }
 }
 
-/// The hosts that links may lead to. A fake of Stripe on this machine gives links to itself.
-fn link_hosts(config: &Config) -> LinkHosts {
-    let hosts = config.store.link_hosts();
-    match config.stripe.base.as_ref().filter(|_base| config.stripe.is_given()) {
-        Some(base) => hosts.and_local(base.url()),
-        None => hosts,
-    }
-}
-
 /// Links of the mirror, or live ones where there is a key to ask with.
-fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, Option<Refresher>), AppError> {
-    let (hosts, access) = (link_hosts(config), &config.stripe);
-    if !access.is_given() {
+async fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, Option<Refresher>), AppError> {
+    let hosts = accounts::link_hosts(&config.store, &config.stripe);
+    let system = System::operator();
+    let tenants = store::tenant::all(&system, &store.reader(&Arc::default())).await?;
+    accounts::check_modes(&config.stripe, &config.webhooks, &tenants)?;
+    if !config.stripe.is_given() {
         return Ok((Links::new(hosts), None));
     }
-    let mut own = Vec::new();
-    for (tenant, key) in &access.own {
-        let client = access.config(key, &hosts, stats).map(StripeClient::new).transpose()?;
-        own.extend(client.map(|client| (tenant.clone(), client)));
-    }
-    let platform = access.platform.as_ref().and_then(|key| access.config(key, &hosts, stats));
-    let accounts = Arc::new(Accounts::new(own, platform));
-    let (links, refresher) = Links::live(hosts, accounts, store.clone(), access.pay_links_per_minute);
+    let accounts = accounts::accounts(&config.stripe, &hosts, Pace::Live, stats)?;
+    accounts.know_modes(&tenants);
+    let (links, refresher) = Links::live(hosts, Arc::new(accounts), store.clone(), config.stripe.pay_links_per_minute);
     Ok((links, Some(refresher)))
 }
 
@@ -449,7 +438,7 @@ async fn answering(config: &DocumentConfig) -> Result<(Schema, Documents), AppEr
 /// What takes webhooks.
 fn inbox(config: &Config) -> Result<Inbox, AppError> {
     let endpoints = config.webhooks.iter().map(|(name, given)| {
-        let webhook = Webhook::new(given.secrets.clone(), link_hosts(config))?;
+        let webhook = Webhook::new(given.secrets.clone(), accounts::link_hosts(&config.store, &config.stripe))?;
         Ok((name.clone(), Endpoint { owner: given.owner.clone(), livemode: given.livemode, webhook }))
     });
     Ok(Inbox {
@@ -470,6 +459,7 @@ fn reconciler(config: &Config, state: &AppState, rounds: ReconcilerStats) -> Opt
         billing_clock: state.billing_clock,
         stats: rounds,
         intervals: config.stripe.reconcile,
+        look: LOOK,
     })
 }
 
@@ -532,7 +522,10 @@ async fn close(store: Store) {
 }
 
 /// Waits for SIGTERM or SIGINT. From the call on, neither ends the process by itself.
-fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
+///
+/// # Errors
+/// The system's own.
+pub fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     Ok(async move {

@@ -1,5 +1,5 @@
 //! The command line: one file per command. Exit codes: 0 done, 1 failed (one line on standard error says why), 2 used
-//! wrongly.
+//! wrongly; `stripe verify` tells with 1 that something differs, and with 2 that it could not find out.
 //!
 //! Results go to standard output, everything else to standard error. The help of each command ends with one example,
 //! which a test runs.
@@ -92,6 +92,14 @@ enum CliError {
     NoSuchEvent(String),
     #[error("the audit log of {0} is broken")]
     BrokenChain(String, #[source] Broken),
+    #[error("{differences} differences from Stripe")]
+    Differs { differences: u64 },
+    #[error("nothing can be said about the rest: {0}")]
+    Incomparable(#[source] Box<AppError>),
+    #[error("{}; {so_far} invoices are done, and the same command goes on behind them", told(&**why))]
+    Interrupted { so_far: u64, why: Box<AppError> },
+    #[error("{0} invoices could not be taken over")]
+    NotTaken(u64),
     /// Everything there is to say has been said.
     #[error("see above")]
     Told,
@@ -112,7 +120,7 @@ pub fn run() -> ExitCode {
             if !matches!(error, CliError::Told) {
                 output::error(&told(&error));
             }
-            ExitCode::FAILURE
+            if matches!(error, CliError::Incomparable(_)) { ExitCode::from(2) } else { ExitCode::FAILURE }
         }
     }
 }

@@ -70,7 +70,8 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
                 output::json(&tenants.iter().map(shown).collect::<Vec<_>>());
             } else {
                 for row in &tenants {
-                    output::line(format_args!("{}  {}  {}", row.id, row.default_currency.0, row.name));
+                    let bills = if row.livemode { "live" } else { "test" };
+                    output::line(format_args!("{}  {}  {bills}  {}", row.id, row.default_currency.0, row.name));
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use entity::{TenantId, upstream_invoice};
+use entity::{TenantId, tenant, upstream_invoice};
 
 use crate::stripe::{StripeAccountId, StripeClient, StripeConfig};
 
@@ -22,6 +22,8 @@ pub struct Accounts {
     platform: Option<StripeConfig>,
     /// Accounts that were asked through the platform's key.
     connected: Mutex<HashMap<StripeAccountId, Account>>,
+    /// Whether a tenant's bills are about real money, as far as that is known. A key of the other mode is not used.
+    modes: Mutex<HashMap<TenantId, bool>>,
 }
 
 impl Accounts {
@@ -32,7 +34,21 @@ impl Accounts {
             let account = Account { name: tenant.0.as_str().into(), client };
             (tenant, account)
         });
-        Self { own: named.collect(), platform, connected: Mutex::default() }
+        Self { own: named.collect(), platform, connected: Mutex::default(), modes: Mutex::default() }
+    }
+
+    /// Takes note of which tenants' bills are about real money: whose key is of the other mode is not asked about.
+    pub fn know_modes(&self, tenants: &[tenant::Model]) {
+        let mut modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        modes.extend(tenants.iter().map(|row| (row.id.clone(), row.livemode)));
+    }
+
+    /// Whether there is a key for a tenant, of its mode as far as that is known.
+    pub fn serve(&self, tenant: &TenantId) -> bool {
+        let own = self.own.get(tenant).map(|account| account.client.livemode());
+        let key = own.or_else(|| self.platform.as_ref().map(|platform| platform.key.livemode()));
+        let modes = self.modes.lock().unwrap_or_else(PoisonError::into_inner);
+        key.is_some_and(|live| modes.get(tenant).is_none_or(|known| *known == live))
     }
 
     /// The client that can be asked about a tenant's account, which a platform's key needs to know.
@@ -54,6 +70,9 @@ impl Accounts {
     }
 
     fn account(&self, tenant: &TenantId, account: Option<&str>) -> Option<Account> {
+        if !self.serve(tenant) {
+            return None;
+        }
         if let Some(account) = self.own.get(tenant) {
             return Some(account.clone());
         }

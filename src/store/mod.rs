@@ -22,6 +22,7 @@ pub mod customer;
 pub mod invoice;
 pub mod invoice_event;
 pub mod invoice_parts;
+pub mod job;
 pub mod line_item;
 pub mod payment;
 pub mod payment_method;

@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use entity::{Instant, InvoiceId, InvoiceStatus, invoice, upstream_invoice, upstream_invoice::Column};
 use sea_orm::sea_query::{Expr, ExprTrait, Query};
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
 };
 
-use super::scope::parts_of;
+use super::engine::any_of;
+use super::scope::{parts_of, texts};
 use super::{StoreError, Tx};
 use crate::domain::viewer::Tenant;
 
@@ -147,6 +149,81 @@ pub async fn find_by_stripe_id(
         .filter(Column::TenantId.eq(tenant.id().clone()))
         .filter(Column::StripeInvoiceId.eq(stripe_invoice_id));
     Ok(row.one(db).await?)
+}
+
+/// The mirrors of the invoices that Stripe knows by these ids, by that id; those of no invoice are left out.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn by_stripe_ids(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    ids: &[&str],
+) -> Result<HashMap<String, upstream_invoice::Model>, StoreError> {
+    let these = any_of(db.get_database_backend(), Column::StripeInvoiceId, texts(ids))?;
+    let rows = upstream_invoice::Entity::find().filter(Column::TenantId.eq(tenant.id().clone())).filter(these);
+    let rows = rows.all(db).await?.into_iter();
+    Ok(rows.filter_map(|row| Some((row.stripe_invoice_id.clone()?, row))).collect())
+}
+
+/// Mirrors of invoices that Stripe has, by the invoice's id: the first `limit` behind `after`.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn page(
+    tenant: &Tenant,
+    db: &impl ConnectionTrait,
+    after: Option<&InvoiceId>,
+    limit: u64,
+) -> Result<Vec<upstream_invoice::Model>, StoreError> {
+    let mut rows = upstream_invoice::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeInvoiceId.is_not_null());
+    if let Some(after) = after {
+        rows = rows.filter(Column::InvoiceId.gt(after.clone()));
+    }
+    Ok(rows.order_by_asc(Column::InvoiceId).limit(limit).all(db).await?)
+}
+
+/// How many invoices of the tenant Stripe has.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<u64, StoreError> {
+    let rows = upstream_invoice::Entity::find()
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeInvoiceId.is_not_null());
+    Ok(rows.count(db).await?)
+}
+
+/// The connected accounts that the tenant's mirrors name, in order.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn accounts(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    let rows = upstream_invoice::Entity::find()
+        .select_only()
+        .distinct()
+        .column(Column::StripeAccountId)
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::StripeAccountId.is_not_null())
+        .order_by_asc(Column::StripeAccountId);
+    Ok(rows.into_tuple().all(db).await?)
+}
+
+/// The latest event that is known of any of the tenant's invoices; absent when there was none.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn last_event(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<Option<Instant>, StoreError> {
+    let latest = upstream_invoice::Entity::find()
+        .select_only()
+        .column(Column::LastEventCreated)
+        .filter(Column::TenantId.eq(tenant.id().clone()))
+        .filter(Column::LastEventCreated.is_not_null())
+        .order_by_desc(Column::LastEventCreated)
+        .limit(1);
+    Ok(latest.into_tuple().one(db).await?)
 }
 
 /// Whether any invoice of the tenant bills this customer of Stripe.

@@ -16,11 +16,14 @@ use super::error::{Endpoint, StripeError};
 use super::event::{Event, NoEvent};
 use super::id::{BadId, ChargeId, PaymentIntentId, StripeCustomerId, StripeEventId, StripeInvoiceId};
 use super::objects::wire::{ChargeObject, InvoiceObject, InvoicePaymentObject, List};
-use super::objects::{Charge, Invoice, PaidBy, Receipts};
+use super::objects::{Charge, Invoice, InvoicePayment, PaidBy, Receipts};
 use crate::domain::link::LinkHosts;
 
 /// Objects on a page: the most that Stripe gives.
 const PAGE: &str = "100";
+
+/// Pages of one invoice's payments: nobody pays an invoice in five hundred parts.
+const PAYMENT_PAGES_MAX: usize = 5;
 
 /// The receipt of a payment lies four segments deep, which is as deep as Stripe expands.
 const RECEIPT_BY_INTENT: &str = "data.payment.payment_intent.latest_charge";
@@ -51,6 +54,19 @@ pub struct EventsAsked {
     pub after: Option<StripeEventId>,
 }
 
+/// Which invoices are asked for.
+#[derive(Clone, Debug, Default)]
+pub struct InvoicesAsked {
+    /// Only those that were made then or later.
+    pub since: Option<Moment>,
+    /// Only those that were made before.
+    pub until: Option<Moment>,
+    /// The last invoice of the page before.
+    pub after: Option<StripeInvoiceId>,
+    /// Whether each comes with its payments.
+    pub payments: bool,
+}
+
 /// Asks Stripe about one account. Clones share everything.
 #[derive(Clone, Debug)]
 pub struct StripeClient(Arc<Shared>);
@@ -69,6 +85,11 @@ impl StripeClient {
     pub fn new(config: StripeConfig) -> Result<Self, StripeConfigError> {
         let caller = Caller::new(&config)?;
         Ok(Self(Arc::new(Shared { config, caller })))
+    }
+
+    /// Whether its key opens real money.
+    pub fn livemode(&self) -> bool {
+        self.0.config.key.livemode()
     }
 
     /// Whether calls fail at once for now, because too many failed before.
@@ -104,18 +125,18 @@ impl StripeClient {
         self.invoices(&[("customer", customer.as_str())], after, deadline).await
     }
 
-    /// A page of the invoices that were made then or later, newest first; `after` is the last of the page before.
+    /// A page of all invoices, newest first.
     ///
     /// # Errors
     /// [`StripeError`], by the deadline.
-    pub async fn invoices_since(
-        &self,
-        created: Moment,
-        after: Option<&StripeInvoiceId>,
-        deadline: Deadline,
-    ) -> Result<Page<Invoice>, StripeError> {
-        let created = created.utc().timestamp().to_string();
-        self.invoices(&[("created[gte]", &created)], after, deadline).await
+    pub async fn invoices_made(&self, asked: &InvoicesAsked, deadline: Deadline) -> Result<Page<Invoice>, StripeError> {
+        let seconds = |at: Option<Moment>| at.map(|at| at.utc().timestamp().to_string());
+        let (since, until) = (seconds(asked.since), seconds(asked.until));
+        let since = since.as_deref().map(|since| ("created[gte]", since));
+        let until = until.as_deref().map(|until| ("created[lt]", until));
+        let payments = asked.payments.then_some(("expand[]", "data.payments"));
+        let which: Vec<(&str, &str)> = [since, until, payments].into_iter().flatten().collect();
+        self.invoices(&which, asked.after.as_ref(), deadline).await
     }
 
     async fn invoices(
@@ -135,23 +156,53 @@ impl StripeClient {
             .await
     }
 
-    /// The receipts of an invoice's payments. Of more than a hundred payments, those of the newest.
+    /// The receipts of an invoice's payments. Of more than five hundred payments, those of the newest.
     ///
     /// # Errors
     /// [`StripeError`], by the deadline.
     pub async fn receipts(&self, id: &StripeInvoiceId, deadline: Deadline) -> Result<Receipts, StripeError> {
-        let which = [
-            ("invoice", id.as_str()),
-            ("status", "paid"),
-            ("expand[]", RECEIPT_BY_INTENT),
-            ("expand[]", RECEIPT_BY_CHARGE),
-        ];
-        let url = self.list("v1/invoice_payments", which);
+        let expanded = [("status", "paid"), ("expand[]", RECEIPT_BY_INTENT), ("expand[]", RECEIPT_BY_CHARGE)];
+        Ok(Receipts::of(self.payments_of(id, &expanded, deadline).await?))
+    }
+
+    /// The payments of an invoice, without their charges. Of more than five hundred, the newest.
+    ///
+    /// # Errors
+    /// [`StripeError`], by the deadline.
+    pub async fn payments(&self, id: &StripeInvoiceId, deadline: Deadline) -> Result<Vec<InvoicePayment>, StripeError> {
+        self.payments_of(id, &[], deadline).await
+    }
+
+    /// All pages of an invoice's payments, up to the most that are read. They come by when they were begun, so the one
+    /// that was paid last may stand on any page.
+    async fn payments_of(
+        &self,
+        id: &StripeInvoiceId,
+        which: &[(&str, &str)],
+        deadline: Deadline,
+    ) -> Result<Vec<InvoicePayment>, StripeError> {
+        let mut payments: Vec<InvoicePayment> = Vec::new();
+        for _page in 0..PAYMENT_PAGES_MAX {
+            let after = payments.last().map(|payment| ("starting_after", payment.id.clone()));
+            let after = after.as_ref().map(|(name, id)| (*name, id.as_str()));
+            let invoice = std::iter::once(("invoice", id.as_str()));
+            let url = self.list("v1/invoice_payments", invoice.chain(which.iter().copied()).chain(after));
+            let page = self.payments_page(url, deadline).await?;
+            let more = page.has_more && !page.items.is_empty();
+            payments.extend(page.items);
+            if !more {
+                break;
+            }
+        }
+        Ok(payments)
+    }
+
+    async fn payments_page(&self, url: Url, deadline: Deadline) -> Result<Page<InvoicePayment>, StripeError> {
         self.0
             .caller
             .get(Endpoint::InvoicePayments, url, deadline, |list: List<InvoicePaymentObject>| {
-                let payments = list.data.into_iter().map(|object| object.checked(self.hosts()).map_err(no_id));
-                Ok(Receipts::of(payments.collect::<Result<_, _>>()?))
+                let items = list.data.into_iter().map(|object| object.checked(self.hosts()).map_err(no_id));
+                Ok(Page { items: items.collect::<Result<_, _>>()?, has_more: list.has_more })
             })
             .await
     }

@@ -17,15 +17,15 @@ mod limits;
 mod objects;
 pub mod webhook;
 
-pub use client::{EventsAsked, Page, StripeClient};
+pub use client::{EventsAsked, InvoicesAsked, Page, StripeClient};
 pub use config::{ApiKey, BaseUrl, StripeConfig, StripeConfigError, StripeLimits};
 pub use deadline::Deadline;
 pub use error::{Endpoint, StripeError, StripeErrorKind};
 pub use event::{Event, EventObject};
 pub use id::{BadId, ChargeId, PaymentIntentId, StripeAccountId, StripeCustomerId, StripeEventId, StripeInvoiceId};
 pub use objects::{
-    BadLink, Charge, Invoice, InvoicePayment, InvoicePaymentStatus, InvoiceStatus, Link, PaidBy, PaymentError,
-    PaymentIntent, Receipt, Receipts, Refund, RefundStatus, StatusTransitions,
+    BadLink, Charge, Invoice, InvoicePayment, InvoicePaymentStatus, InvoicePayments, InvoiceStatus, Link, PaidBy,
+    PaymentError, PaymentIntent, Receipt, Receipts, Refund, RefundStatus, StatusTransitions,
 };
 
 /// The version of the API whose shapes are read. Events come in the version of the webhook endpoint instead.

@@ -217,6 +217,17 @@ pub struct Invoice {
     pub hosted_invoice_url: Result<Option<Link>, BadLink>,
     /// The PDF; absent on drafts.
     pub invoice_pdf: Result<Option<Link>, BadLink>,
+    /// Its payments; none unless they were asked for.
+    pub payments: InvoicePayments,
+}
+
+/// The payments that came with an invoice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct InvoicePayments {
+    /// The newest.
+    pub items: Vec<InvoicePayment>,
+    /// Whether there are others.
+    pub has_more: bool,
 }
 
 /// A charge.
@@ -378,9 +389,9 @@ impl Receipt {
 /// Objects as they come, before ids and links are checked.
 pub(super) mod wire {
     use super::{
-        BTreeMap, BadId, Charge, ChargeId, Deserialize, Invoice, InvoicePayment, InvoicePaymentStatus, InvoiceStatus,
-        LinkHosts, PaidBy, PaymentError, PaymentIntent, PaymentIntentId, Refund, RefundStatus, StatusTransitions,
-        StripeCustomerId, StripeInvoiceId, link, moment, sentence, word,
+        BTreeMap, BadId, Charge, ChargeId, Deserialize, Invoice, InvoicePayment, InvoicePaymentStatus, InvoicePayments,
+        InvoiceStatus, LinkHosts, PaidBy, PaymentError, PaymentIntent, PaymentIntentId, Refund, RefundStatus,
+        StatusTransitions, StripeCustomerId, StripeInvoiceId, link, moment, sentence, word,
     };
 
     /// Another object: its id, or the object itself where Stripe was asked to write it out.
@@ -451,10 +462,18 @@ pub(super) mod wire {
         metadata: Option<BTreeMap<String, String>>,
         hosted_invoice_url: Option<String>,
         invoice_pdf: Option<String>,
+        payments: Option<List<InvoicePaymentObject>>,
     }
 
     impl InvoiceObject {
         pub(in crate::stripe) fn checked(self, hosts: &LinkHosts) -> Result<Invoice, BadId> {
+            let payments = match self.payments {
+                None => InvoicePayments::default(),
+                Some(list) => {
+                    let items = list.data.into_iter().map(|object| object.checked(hosts));
+                    InvoicePayments { items: items.collect::<Result<_, _>>()?, has_more: list.has_more }
+                }
+            };
             Ok(Invoice {
                 id: StripeInvoiceId::parse(&self.id)?,
                 customer: self.customer.and_then(|customer| StripeCustomerId::parse(customer.id()).ok()),
@@ -477,6 +496,7 @@ pub(super) mod wire {
                 metadata: self.metadata.unwrap_or_default(),
                 hosted_invoice_url: link(self.hosted_invoice_url, hosts),
                 invoice_pdf: link(self.invoice_pdf, hosts),
+                payments,
             })
         }
     }

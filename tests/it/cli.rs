@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use billing_gateway::auth::JwtKeys;
 use billing_gateway::cli;
+use billing_gateway::demo::Plan;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope};
 use billing_gateway::graphql;
+use fake_stripe::FakeStripe;
 use secrecy::SecretString;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -98,9 +100,16 @@ fn workplace() -> TempDir {
     folder
 }
 
-#[test]
-fn every_example_in_the_help_runs() {
+/// The Stripe of the demo as the first example leaves it: in the size that is served when nothing is said.
+async fn stripe() -> FakeStripe {
+    let (_, customers) = Plan::SIZES.into_iter().find(|(name, _)| *name == "small").unwrap();
+    FakeStripe::start(serde_json::from_value(Plan::of(customers).stripe_state()).unwrap()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_example_in_the_help_runs() {
     let folder = workplace();
+    let stripe = stripe().await;
     for (path, help) in helps() {
         let example = example(&path, &help);
         if example.contains("billing-gateway serve") {
@@ -111,7 +120,10 @@ fn every_example_in_the_help_runs() {
             server.line(|line| line.contains("http://") && line.contains("/graphql"));
             server.stop();
         } else {
-            let said = run(shell(folder.path(), example));
+            let mut command = shell(folder.path(), example);
+            // The settings that ask the demo's Stripe.
+            command.env("BILLING_STRIPE_KEY", "rk_test_demo").env("BILLING_STRIPE_BASE_URL", stripe.url());
+            let said = run(command);
             assert_eq!(said.code, Some(0), "{example}: {said:?}");
             assert_eq!(said.err, "", "{example}");
             assert_ne!(said.out, "", "{example}");

@@ -21,7 +21,7 @@ use crate::support::database::{Engine, for_each_engine};
 use crate::support::gateway::{Answer, Gateway, merchant, viewer};
 use crate::support::seed::{customer_row, draft, tenant_row};
 
-const KEY: &str = "rk_test_links";
+pub(crate) const KEY: &str = "rk_test_links";
 
 /// All links of an invoice, and what is known of its mirror.
 const LINKS: &str = "query L($id: ID!, $freshness: UrlFreshness) { invoice(id: $id) { number \

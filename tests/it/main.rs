@@ -9,6 +9,7 @@
 
 mod access;
 mod architecture;
+mod backfill;
 mod batching;
 mod bounds;
 mod canaries;
@@ -28,6 +29,7 @@ mod invariants;
 mod jwks;
 mod links;
 mod lists;
+mod livemode;
 mod metrics;
 mod outages;
 mod pay_url;
@@ -41,6 +43,7 @@ mod schema;
 mod sdl;
 mod side_by_side;
 mod stripe_client;
+mod stripe_verify;
 mod support;
 mod tenancy;
 mod transport;

@@ -524,6 +524,7 @@ fn row_shapes() -> BTreeMap<&'static str, Vec<Field>> {
         shape::<e::invoice::Entity>(),
         shape::<e::invoice_change::Entity>(),
         shape::<e::invoice_event::Entity>(),
+        shape::<e::job::Entity>(),
         shape::<e::line_item::Entity>(),
         shape::<e::payment::Entity>(),
         shape::<e::payment_method::Entity>(),

@@ -7,8 +7,8 @@ use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::stats::StripeStats;
 use billing_gateway::stripe::webhook::Webhook;
 use billing_gateway::stripe::{
-    ApiKey, BadLink, BaseUrl, ChargeId, Deadline, EventObject, EventsAsked, InvoiceStatus, PaymentIntentId,
-    STRIPE_VERSION, StripeAccountId, StripeClient, StripeConfig, StripeCustomerId, StripeError,
+    ApiKey, BadLink, BaseUrl, ChargeId, Deadline, EventObject, EventsAsked, InvoiceStatus, InvoicesAsked,
+    PaymentIntentId, STRIPE_VERSION, StripeAccountId, StripeClient, StripeConfig, StripeCustomerId, StripeError,
     StripeErrorKind as Kind, StripeEventId, StripeInvoiceId, StripeLimits,
 };
 use entity::Instant as Moment;
@@ -166,6 +166,46 @@ async fn every_payment_has_its_receipt_and_the_newest_is_first() {
 }
 
 #[tokio::test]
+async fn the_payment_that_was_paid_last_is_found_on_whatever_page() {
+    let mut invoice = Invoice::open("in_1", 300_000);
+    // Begun first, so it stands last; paid last.
+    invoice.payments.push(Payment { created: Some(1), ..Payment::paid("slow", 5, 9_000) });
+    invoice.payments.extend((0..250).map(|n| Payment::paid(&format!("n{n}"), 5, 1_000 + n)));
+    let mut many = Invoice::open("in_2", 300_000);
+    many.payments.extend((0..700).map(|n| Payment::paid(&format!("m{n}"), 5, 1_000 + n)));
+    let pair = Pair::new([invoice, many]).await;
+    let receipts = pair.client.receipts(&in_("1"), soon()).await.unwrap();
+    assert_eq!(receipts.all().len(), 251);
+    assert_eq!(receipts.newest().unwrap().charge.as_ref().map(ChargeId::as_str), Some("ch_slow"));
+    assert_eq!(pair.fake.count(Endpoint::InvoicePayments), 3);
+    let receipts = pair.client.receipts(&in_("2"), soon()).await.unwrap();
+    assert_eq!(receipts.all().len(), 500, "five pages are read, and no more");
+    assert_eq!(receipts.newest().unwrap().charge.as_ref().map(ChargeId::as_str), Some("ch_m699"));
+    // Each page is within the same deadline.
+    pair.fake.fault(Fault::new(FaultKind::Delay(150)).at(Endpoint::InvoicePayments));
+    let begun = Instant::now();
+    let late = pair.client.receipts(&in_("2"), Deadline::after(ms(400))).await.unwrap_err();
+    assert!(matches!(late.kind(), Kind::Timeout | Kind::RateLimited { .. }), "{late:?}");
+    assert!(begun.elapsed() < ms(400) + SLACK);
+}
+
+#[tokio::test]
+async fn invoices_come_with_their_payments_where_that_is_asked_for() {
+    let mut invoice = Invoice { created: Some(100), ..Invoice::paid("in_1", 300, 1_000) };
+    invoice.payments.extend((0..12).map(|n| Payment::paid(&format!("n{n}"), 5, 2_000 + n)));
+    let old = Invoice { created: Some(50), ..Invoice::paid("in_2", 300, 1_000) };
+    let pair = Pair::new([invoice, old]).await;
+    let moment = |at| Some(Moment::new(chrono::DateTime::from_timestamp(at, 0).unwrap()));
+    let asked = InvoicesAsked { since: moment(50), until: moment(100), payments: true, after: None };
+    let page = pair.client.invoices_made(&asked, soon()).await.unwrap();
+    let [old] = page.items.as_slice() else { panic!("{page:?}") };
+    assert_eq!((old.id.as_str(), old.payments.items.len(), old.payments.has_more), ("in_2", 1, false));
+    let page = pair.client.invoices_made(&InvoicesAsked { until: None, ..asked }, soon()).await.unwrap();
+    assert_eq!((page.items[0].payments.items.len(), page.items[0].payments.has_more), (10, true));
+    assert_eq!(pair.client.payments(&in_("1"), soon()).await.unwrap().len(), 13);
+}
+
+#[tokio::test]
 async fn lists_come_in_pages_of_a_hundred() {
     let invoice = |index: i64| Invoice { created: Some(index), ..Invoice::open(&format!("in_{index}"), 5) }.of("cus_1");
     let pair = Pair::new((0..150).map(invoice)).await;
@@ -180,8 +220,10 @@ async fn lists_come_in_pages_of_a_hundred() {
     let nobody = StripeCustomerId::parse("cus_2").unwrap();
     assert!(pair.client.invoices_of_customer(&nobody, None, soon()).await.unwrap().items.is_empty());
     let since = Moment::new(chrono::DateTime::from_timestamp(140, 0).unwrap());
-    let since = pair.client.invoices_since(since, None, soon()).await.unwrap();
+    let asked = InvoicesAsked { since: Some(since), ..InvoicesAsked::default() };
+    let since = pair.client.invoices_made(&asked, soon()).await.unwrap();
     assert_eq!((since.items.len(), since.has_more), (10, false));
+    assert!(since.items.iter().all(|invoice| invoice.payments.items.is_empty()), "nobody asked for payments");
     assert_eq!(pair.fake.count(Endpoint::Invoices), 4);
 }
 

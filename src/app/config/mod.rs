@@ -28,7 +28,7 @@ use crate::store::{DatabaseUrl, PoolSettings};
 use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
 pub use documents::DocumentConfig;
-pub use stripe::StripeAccess;
+pub use stripe::{OwnKey, StripeAccess};
 use webhooks::EndpointGiven;
 pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
 
@@ -517,6 +517,17 @@ impl Settings {
         let mut check = Check::new(false);
         let sessions = check.sessions(self);
         check.done(sessions)
+    }
+
+    /// Only what a command needs that compares bills with Stripe: the bills, and a key.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn upstream(&self) -> Result<(StoreConfig, StripeAccess), Faults> {
+        let mut check = Check::new(false);
+        let (store, stripe) = (check.store(self), check.stripe(self));
+        check.needs_key(&stripe);
+        check.done((store, stripe))
     }
 
     /// Only what a command needs that makes tokens.

@@ -34,11 +34,22 @@ const PAY_LINKS_PER_MINUTE_MAX: u64 = 1_500;
 /// Replicas that share an account, at most.
 const REPLICAS_MAX: u64 = 100;
 
+/// The key of a tenant with an account of its own.
+#[derive(Clone, Debug)]
+pub struct OwnKey {
+    /// The tenant.
+    pub tenant: TenantId,
+    /// Its key.
+    pub key: ApiKey,
+    /// The setting it comes from.
+    pub setting: &'static str,
+}
+
 /// Accounts at Stripe.
 #[derive(Clone, Debug)]
 pub struct StripeAccess {
     /// Keys of tenants with accounts of their own.
-    pub own: Vec<(TenantId, ApiKey)>,
+    pub own: Vec<OwnKey>,
     /// A Connect platform's key, which opens the account that an invoice's mirror names.
     pub platform: Option<ApiKey>,
     /// Where the API is; absent only while settings are wrong.
@@ -76,10 +87,11 @@ pub(super) type GivenAccounts = BTreeMap<String, Given>;
 impl Check {
     /// The accounts that are asked.
     pub(super) fn stripe(&mut self, given: &Settings) -> StripeAccess {
-        let mut own: Vec<(TenantId, ApiKey)> = Vec::new();
+        let mut own: Vec<OwnKey> = Vec::new();
         for (tenant, key) in &given.stripe_accounts {
-            let tenant = self.tenant("stripe_accounts", tenant);
-            own.extend(tenant.zip(self.key("stripe_accounts", key)));
+            let setting = "stripe_accounts";
+            let both = self.tenant(setting, tenant).zip(self.key(setting, key));
+            own.extend(both.map(|(tenant, key)| OwnKey { tenant, key, setting }));
         }
         let key = given.stripe_key.as_ref().filter(|key| text(Some(key)).is_some());
         let key = key.and_then(|key| self.key(env::STRIPE_KEY, key));
@@ -87,13 +99,13 @@ impl Check {
         let tenant = tenant.and_then(|tenant| self.tenant(env::STRIPE_TENANT, &tenant));
         let mut platform = None;
         match (key, tenant) {
-            (Some(key), Some(tenant)) => own.push((tenant, key)),
+            (Some(key), Some(tenant)) => own.push(OwnKey { tenant, key, setting: env::STRIPE_KEY }),
             (Some(key), None) => platform = Some(key),
             (None, Some(_)) => self.fault(env::STRIPE_TENANT, "is of no use without a key".to_owned()),
             (None, None) => {}
         }
         // A key of development may be sent to this machine in the clear; one that moves money may not.
-        let local = own.iter().map(|(_, key)| key).chain(&platform).all(|key| !key.livemode());
+        let local = own.iter().map(|own| &own.key).chain(&platform).all(|key| !key.livemode());
         let base = self.base(given, local);
         let replicas = self.number(env::STRIPE_REPLICAS, given.stripe_replicas.as_ref(), 1, 1..=REPLICAS_MAX);
         let replicas = u32::try_from(replicas).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
@@ -113,6 +125,13 @@ impl Check {
             self.number(env::STRIPE_RECONCILE_PAYING_MINUTES, paying, PAYING_MINUTES, 1..=RECONCILE_MINUTES_MAX);
         let reconcile = Intervals { open: minutes(open), paying: minutes(paying) };
         StripeAccess { own, platform, base, replicas, pay_links_per_minute, reconcile }
+    }
+
+    /// For what cannot be done without asking Stripe.
+    pub(super) fn needs_key(&mut self, stripe: &StripeAccess) {
+        if !stripe.is_given() {
+            self.fault(env::STRIPE_KEY, "is required: a key of Stripe's that may read invoices (rk_…)".to_owned());
+        }
     }
 
     fn base(&mut self, given: &Settings, local: bool) -> Option<BaseUrl> {

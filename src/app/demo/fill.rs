@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 
 use crate::app::AppError;
 use crate::demo::{self, Books, Plan};
+use crate::domain::clock::Clock;
 use crate::domain::viewer::Tenant;
 use crate::store::bill::{self, Existing};
 use crate::store::tenant::System;
@@ -126,6 +127,16 @@ async fn held(store: &Store, plan: &Plan) -> Result<Option<Held>, AppError> {
     let id = company(plan)?.id;
     let row = store::tenant::find(&Tenant::whole(id), &store.reader(&Arc::default())).await?;
     Ok(row.map(|row| Held::of(&row).unwrap_or(Held::none(plan))))
+}
+
+/// The clock that the bills of a store go by: the demo's stand at its instant, all others at the system's time.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn billing_clock(store: &Store) -> Result<Clock, StoreError> {
+    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    let held = tenants.iter().find_map(Held::of);
+    Ok(held.map_or_else(Clock::system, |held| Clock::starting_at(held.now.utc())))
 }
 
 /// Writes the companies and the cast, unless another server is faster.

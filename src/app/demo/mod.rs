@@ -11,7 +11,7 @@ use entity::{Instant, InvoiceId};
 use serde_json::{Map, Value};
 
 pub use self::explorer::plain_explorer_config;
-pub use self::fill::{Filled, Held, Other, fill};
+pub use self::fill::{Filled, Held, Other, billing_clock, fill};
 use super::AppError;
 use crate::actions::import_document::{ImportRequest, Mode, import_document};
 use crate::auth::{JwtKeys, NewToken};

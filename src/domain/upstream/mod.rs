@@ -10,6 +10,7 @@
 
 mod derive;
 mod facts;
+mod fields;
 mod history;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 
 pub use facts::Facts;
 use facts::Weight;
+pub use fields::changed_fields;
 
 /// When an invoice entered its states.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -189,7 +189,7 @@ impl Life {
     async fn sync(&self, which: usize) {
         let (store, accounts) = (&self.hooks.store, &self.accounts);
         let deadline = Deadline::after(std::time::Duration::from_secs(5));
-        let sync = Sync { store, accounts, deadline, now: self.now, source: EventSource::Reconciler };
+        let sync = Sync { store, accounts, deadline, now: self.now, source: EventSource::Reconciler, by: None };
         sync_invoice(&sync, &Tenant::whole(self.hooks.tenant.clone()), &self.ids[which]).await.unwrap();
     }
 

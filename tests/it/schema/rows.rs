@@ -279,6 +279,16 @@ fn upstream_facts(tenant: &str) -> e::upstream_facts::Model {
     e::upstream_facts::Model { tenant_id: tenant.into(), invoice_id: "inv_1".into(), facts: json!({ "stated": {} }) }
 }
 
+fn job(tenant: &str) -> e::job::Model {
+    e::job::Model {
+        tenant_id: tenant.into(),
+        name: "stripe.backfill".to_owned(),
+        leased_by: Some("01JOB".to_owned()),
+        leased_until: Some(day(6)),
+        state: Some(json!({ "after": "in_1" })),
+    }
+}
+
 /// Its key is the endpoint's: two tenants have one each.
 fn webhook_event(tenant: &str) -> e::webhook_event::Model {
     e::webhook_event::Model {
@@ -373,6 +383,7 @@ pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, source_document(id)).await;
     insert(connection, upstream_facts(id)).await;
     insert(connection, webhook_event(id)).await;
+    insert(connection, job(id)).await;
     insert(connection, credential(id)).await;
     insert(connection, browser_session(id)).await;
     insert(connection, revoked_token(id)).await;
@@ -402,6 +413,7 @@ pub(super) async fn assert_all(connection: &DatabaseConnection, id: &str) {
     assert_stored(connection, source_document(id)).await;
     assert_stored(connection, upstream_facts(id)).await;
     assert_stored(connection, webhook_event(id)).await;
+    assert_stored(connection, job(id)).await;
     assert_stored(connection, credential(id)).await;
     assert_stored(connection, browser_session(id)).await;
     assert_stored(connection, revoked_token(id)).await;

@@ -11,3 +11,4 @@ pub(crate) mod program;
 pub(crate) mod redis;
 pub(crate) mod seed;
 pub(crate) mod served;
+pub(crate) mod upstream;
