@@ -8,6 +8,7 @@ use billing_gateway::actions::replay_events::replay_events;
 use billing_gateway::actions::sync_invoice::{Sync, sync_invoice};
 use billing_gateway::actions::take_event::take_event;
 use billing_gateway::app::verify::{Progress, verify};
+use billing_gateway::domain::actor::Actor;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::Tenant;
 use billing_gateway::http::Inbox;
@@ -197,7 +198,7 @@ impl Life {
     pub(crate) async fn replay(&mut self) {
         for event in self.hooks.events().await {
             let which = Replay::Event(event.event_id);
-            replay_events(&self.hooks.store, &self.hooks.inbox.system, &which, self.now).await.unwrap();
+            replay_events(&self.hooks.store, &self.hooks.inbox.system, &Actor::operator(), &which, self.now).await.unwrap();
         }
         self.work().await;
     }
