@@ -145,7 +145,7 @@ fn spent(pid: u64) -> u64 {
 async fn a_server_without_descriptors_neither_spins_nor_falls() {
     let folder = TempDir::with_prefix("billing-gateway-descriptors-").unwrap();
     let serve = "ulimit -n 150; exec billing-gateway serve --demo --demo-size tiny --json --listen 127.0.0.1:0 \
-         --connections-per-address 1000";
+         --connections-per-address 1000 --headers-timeout-ms 60000";
     let mut running = Running::start(shell(folder.path(), serve));
     let ready: Value = serde_json::from_str(&running.line(|line| line.starts_with('{'))).unwrap();
     let server = ready["url"].as_str().unwrap().trim_start_matches("http://").parse().unwrap();
