@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::AppError;
 use crate::gate::{CostTable, Limits};
 use crate::graphql;
-use crate::http::{DocumentFault, Manifest, ManifestError, Trusted, Written, listed};
+use crate::http::{DocumentFault, Manifest, ManifestError, Trusted, Written, listed_document};
 
 /// Bytes of a file of documents.
 const FILE_BYTES_MAX: u64 = 32 * 1_024 * 1_024;
@@ -82,7 +82,7 @@ pub async fn written(paths: &[PathBuf], limits: &Limits) -> Result<Vec<Written>,
             faults.push(DocumentFault { id, problem: "it is no text in UTF-8".to_owned() });
             continue;
         };
-        match listed(&text, limits, &costs).await {
+        match listed_document(&text, limits, &costs).await {
             Ok(written) if documents.iter().any(|known| known.id == written.id) => {}
             Ok(written) => documents.push(written),
             Err(problems) => {

@@ -60,13 +60,14 @@ const EXACT_MAX: u64 = 9_007_199_254_740_991;
 
 #[cfg(test)]
 mod tests {
-    use chrono::Utc;
+    use chrono::{DateTime, Utc};
 
     use super::*;
     use crate::domain::viewer::ScopeSet;
 
     fn viewer(kind: PrincipalKind) -> Viewer {
-        Viewer::new(kind, "test".to_owned(), ScopeSet::default(), Utc::now(), "ten_1".to_owned().into(), None)
+        let expires: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
+        Viewer::new(kind, "test".to_owned(), ScopeSet::default(), expires, "ten_1".to_owned().into(), None)
     }
 
     #[test]

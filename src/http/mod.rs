@@ -49,7 +49,7 @@ pub use accept::serve;
 pub use cost::CostLimits;
 pub use documents::{
     DocumentFault, DocumentHash, DocumentSettings, Documents, Manifest, ManifestError, Trusted, TrustedMode, Written,
-    listed,
+    listed_document,
 };
 pub use explorer::ExplorerMode;
 pub use metrics::metrics_router;

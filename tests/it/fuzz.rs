@@ -196,8 +196,8 @@ fn the_gate_takes_time_in_proportion_to_the_document() {
         (0..7).map(|_| time()).min().unwrap()
     };
     for (small, large) in shapes(SIZE).iter().zip(shapes(8 * SIZE)) {
-        let (before, after) = (quickest(small), quickest(&large));
-        let sort = &small[..60];
-        assert!(after < before * 8 * 3 + Duration::from_millis(1), "{before:?} became {after:?}: {sort}");
+        let in_proportion = || quickest(&large) < quickest(small) * 8 * 3;
+        // On a machine that is busy elsewhere, one comparison may go wrong; with the square of the time, all would.
+        assert!((0..5).any(|_| in_proportion()), "{}", &small[..60]);
     }
 }

@@ -85,8 +85,8 @@ mod tests {
     use super::*;
     use crate::app::config::Given;
 
-    fn given(text: &str) -> Option<Given> {
-        Some(Given::from(text.to_owned()))
+    fn given<T: From<Given>>(text: &str) -> T {
+        Given::from(text.to_owned()).into()
     }
 
     #[test]

@@ -193,6 +193,10 @@ mod tests {
         }
     }
 
+    fn numbered(count: usize, part: impl Fn(usize) -> String) -> String {
+        (0..count).map(part).collect()
+    }
+
     fn shape(declared: &str, values: serde_json::Value) -> Option<Shape> {
         let document = read(&format!("query A({declared}) {{ a }}")).unwrap();
         let scalars = ["Int", "ID"].map(str::to_owned).into_iter().collect();
@@ -213,7 +217,7 @@ mod tests {
     #[test]
     fn there_is_no_shape_where_values_decide_what_is_valid() {
         assert_eq!(shape("$a: Int, $f: InvoiceFilter", json!({})), None);
-        let many: String = (0..50).map(|at| format!("$v{at}: Int ")).collect();
+        let many = numbered(50, |at| format!("$v{at}: Int "));
         assert!(shape(&many, json!({})).is_some());
     }
 
@@ -310,7 +314,9 @@ mod tests {
                 Value::String(text) => self.allocation(text.len()),
                 Value::List(values) => {
                     self.allocation(2 * values.len() * size_of::<Value>());
-                    values.iter().for_each(|value| self.value(value));
+                    for value in values {
+                        self.value(value);
+                    }
                 }
                 Value::Object(members) => {
                     self.allocation(2 * members.len() * (size_of::<(Name, Value)>() + 24));
@@ -341,9 +347,9 @@ mod tests {
             below("a(x: {y: 1}) ", 150),
             field(&format!("x: [{}]", "1 ".repeat(1_900))),
             field(&format!("x: [{}]", "{} ".repeat(900))),
-            field(&format!("x: {{{}}}", (0..450).map(|at| format!("k{at}: [] ")).collect::<String>())),
-            format!("query({}) {{ a }}", (0..50).map(|at| format!("$v{at}: [Int!]! = [1] ")).collect::<String>()),
-            (0..50).map(|at| format!("fragment F{at} on T {{ ...F{at}x }} ")).collect::<String>() + "{ a }",
+            field(&format!("x: {{{}}}", numbered(450, |at| format!("k{at}: [] ")))),
+            format!("query({}) {{ a }}", numbered(50, |at| format!("$v{at}: [Int!]! = [1] "))),
+            numbered(50, |at| format!("fragment F{at} on T {{ ...F{at}x }} ")) + "{ a }",
         ];
         for text in documents {
             let document = read(&text).unwrap();

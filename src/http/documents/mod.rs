@@ -30,7 +30,7 @@ pub use hash::DocumentHash;
 pub(super) use manifest::ID_BYTES_MAX;
 pub use manifest::{Manifest, ManifestError, Written};
 use shelf::Shelves;
-pub use trusted::{DocumentFault, Trusted, TrustedMode, listed};
+pub use trusted::{DocumentFault, Trusted, TrustedMode, listed_document};
 
 /// What holds for documents.
 #[derive(Clone, Debug)]
@@ -151,7 +151,7 @@ impl Documents {
         if let Some(document) = self.trusted(hash) {
             return Ok(Found::known(document));
         }
-        if !self.settings.persisted && self.trusted.is_empty() {
+        if !self.settings.persisted && !self.has_trusted() {
             return Err(Refusal::PersistedOff);
         }
         let hash = DocumentHash::parse(hash).filter(|_hash| self.keeps_for_tenants()).ok_or(Refusal::NotPersisted)?;
@@ -165,8 +165,12 @@ impl Documents {
         self.settings.persisted && self.settings.trusted_mode != TrustedMode::Only
     }
 
+    fn has_trusted(&self) -> bool {
+        self.settings.trusted_mode != TrustedMode::Off && !self.trusted.is_empty()
+    }
+
     fn trusted(&self, id: &str) -> Option<Arc<Document>> {
-        if self.settings.trusted_mode == TrustedMode::Off {
+        if !self.has_trusted() {
             return None;
         }
         let by_hash = || DocumentHash::parse(id).and_then(|hash| self.trusted.by_hash(hash));
@@ -184,7 +188,7 @@ impl Documents {
 
     /// The document of a text, as it is kept or read anew, and whether it was.
     async fn read(&self, text: &str, hash: DocumentHash) -> Result<(Arc<Document>, bool), Refusal> {
-        if self.settings.trusted_mode != TrustedMode::Off
+        if self.has_trusted()
             && let Some(document) = self.trusted.by_hash(hash)
         {
             return Ok((Arc::clone(document), false));

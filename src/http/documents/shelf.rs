@@ -48,9 +48,9 @@ impl Shelves {
         let mut inner = self.0.lock().ok()?;
         inner.now = inner.now.wrapping_add(1);
         let now = inner.now;
-        let shelf = inner.tenants.get_mut(tenant)?;
-        shelf.used = now;
-        let kept = shelf.documents.get_mut(&hash)?;
+        let own = inner.tenants.get_mut(tenant)?;
+        own.used = now;
+        let kept = own.documents.get_mut(&hash)?;
         kept.used = now;
         Some(Arc::clone(&kept.text))
     }
@@ -64,9 +64,9 @@ impl Shelves {
             let idle = inner.tenants.iter().min_by_key(|(_, shelf)| shelf.used).map(|(tenant, _)| tenant.clone());
             idle.and_then(|idle| inner.tenants.remove(&idle));
         }
-        let shelf = inner.tenants.entry(tenant.clone()).or_default();
-        shelf.used = now;
-        shelf.put(hash, Kept { text: Arc::from(text), used: now });
+        let own = inner.tenants.entry(tenant.clone()).or_default();
+        own.used = now;
+        own.put(hash, Kept { text: Arc::from(text), used: now });
     }
 }
 

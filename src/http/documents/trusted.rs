@@ -126,7 +126,7 @@ fn first_name(document: &Document) -> Option<String> {
 ///
 /// # Errors
 /// Everything that is wrong with it.
-pub async fn listed(text: &str, limits: &Limits, costs: &CostTable) -> Result<Written, Vec<String>> {
+pub async fn listed_document(text: &str, limits: &Limits, costs: &CostTable) -> Result<Written, Vec<String>> {
     let text = text.trim();
     let hash = DocumentHash::of(text);
     let document = valid(&Validator::new(), text, hash, limits, costs).await?;

@@ -275,16 +275,20 @@ pub(crate) fn hostile(chance: &mut Chance) -> String {
         4 => format!("{{ {} }}", nested("... { ", "a", " }")),
         5 => format!("query($a: {}) {{ a }}", nested("[", "Int", "]")),
         6 => fan_out(1 + chance.below(40), few),
-        7 => format!("{{ {} }}", (0..many).map(|at| format!("a{at}: viewer {{ kind }} ")).collect::<String>()),
+        7 => format!("{{ {} }}", numbered(many, |at| format!("a{at}: viewer {{ kind }} "))),
         8 => format!("{{ a {} }}", "@d(x: 1) ".repeat(many)),
         9 => format!("{{ a(x: {}) }}", "9".repeat(many)),
         10 => format!("{{ a(x: \"\"\"{}\"\"\") }}", "\\\"\"\" \" \"\" é\u{10ffff}".repeat(many)),
         11 => format!("{{ a(x: \"{}\") }}", "\\\\\\u12é".repeat(many)),
         12 => format!("{{ a }} # {}", "é}{\u{feff}".repeat(many)),
         13 => format!("{{ {} }}", "a".repeat(many)),
-        14 => format!("query({}) {{ a }}", (0..many).map(|at| format!("$v{at}: Int = 1 ")).collect::<String>()),
+        14 => format!("query({}) {{ a }}", numbered(many, |at| format!("$v{at}: Int = 1 "))),
         _ => format!("{{ a(x: [{}]) }}", (*chance.one_of(&["null", "true", "1 ", "\"\"", "$a"])).repeat(many)),
     }
+}
+
+fn numbered(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect()
 }
 
 /// Fragments of which each spreads the next one `width` times.
