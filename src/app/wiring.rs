@@ -204,6 +204,7 @@ pub async fn serve(
     }
     let answering = answering(&config.documents).await?;
     let store = open(&config.store).await?;
+    warn_of_unsafe_settings(&store).await?;
     let keys = config.tokens.secret.as_ref().map(|_secret| keys(&config.tokens)).transpose()?;
     let hosts = config.store.link_hosts();
     let demo = match &demo {
@@ -264,6 +265,16 @@ async fn metrics_listener(config: &Config) -> Result<Option<(TcpListener, String
     let listener = TcpListener::bind(address).await.map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     Ok(Some((listener, format!("http://{address}/metrics"))))
+}
+
+/// Says it at the start when what is acknowledged may be lost with the power.
+async fn warn_of_unsafe_settings(store: &Store) -> Result<(), AppError> {
+    let settings = store.unsafe_settings().await?;
+    if !settings.is_empty() {
+        let settings = settings.join(", ");
+        tracing::warn!(settings, "The database may lose acknowledged webhooks and payments in a power failure");
+    }
+    Ok(())
 }
 
 /// Loads the demo, and tells a fake of Stripe about it, and where to send its webhooks.

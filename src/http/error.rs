@@ -344,6 +344,13 @@ impl NotTaken {
         }
     }
 
+    /// The database did not answer in time. Perhaps the event is stored all the same; then it is a duplicate when it
+    /// comes again.
+    pub(super) fn not_in_time() -> Self {
+        tracing::warn!("an event could not be stored in time");
+        Self::NotStored
+    }
+
     /// The answer.
     pub(super) fn answer(&self, id: &RequestId) -> Response {
         let (status, detail) = match self {

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
@@ -31,6 +32,10 @@ pub(super) const PATH: &str = "/webhooks/stripe/{endpoint}";
 
 /// The header with the signatures.
 const SIGNATURE: &str = "stripe-signature";
+
+/// How long storing an event may take. Stripe sends again what was not acknowledged, and a database that does not
+/// answer must not pile up what came.
+const STORE_TIMEOUT: Duration = Duration::from_millis(2_500);
 
 /// What takes webhooks.
 #[derive(Clone)]
@@ -85,7 +90,8 @@ async fn take(state: &AppState, name: &str, headers: &HeaderMap, body: Body) -> 
     let mut signatures = headers.get_all(SIGNATURE).iter();
     let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
     let now = inbox.clock.now();
-    let taken = take_event(&state.store, &inbox.system, (name, endpoint), (&body, signature.as_bytes()), now).await?;
+    let taken = take_event(&state.store, &inbox.system, (name, endpoint), (&body, signature.as_bytes()), now);
+    let taken = timeout(STORE_TIMEOUT, taken).await.map_err(|_elapsed| NotTaken::not_in_time())??;
     if taken == Taken::New {
         inbox.taken.notify_one();
     }

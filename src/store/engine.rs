@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
 use sea_orm::{
-    ColumnTrait, ConnectOptions, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr, SqliteTransactionMode,
-    TransactionOptions,
+    ColumnTrait, ConnectOptions, ConnectionTrait, Database, DatabaseConnection, DbBackend, DbErr, RuntimeErr,
+    SqliteTransactionMode, Statement, TransactionOptions,
 };
+use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
 use super::{StoreError, error};
@@ -115,7 +116,7 @@ impl DatabaseUrl {
 
     /// Tries one connection without a pool: a pool would wait for its whole time-out and hide why.
     pub(super) async fn probe(&self) -> Result<(), DbErr> {
-        use sqlx::{ConnectOptions as _, Connection as _};
+        use sqlx::ConnectOptions as _;
         let Self::Postgres(url) = self else { return Ok(()) };
         let refused = |source: sqlx::Error| DbErr::Conn(RuntimeErr::SqlxError(source.into()));
         let options = sqlx::postgres::PgConnectOptions::from_str(url).map_err(refused)?;
@@ -145,6 +146,8 @@ impl DatabaseUrl {
     /// Opens the pool that only reads. The file must exist.
     pub(super) async fn open_reader(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
         let mut options = self.options(settings.connections, settings);
+        // A table that is locked is waited for like a connection: what is locked for longer is being rebuilt.
+        let lock_timeout = format!("{}ms", settings.acquire_timeout.as_millis().max(1));
         match self {
             Self::Sqlite(_) => {
                 options.map_sqlx_sqlite_opts(|sqlite| sqlite.read_only(true).busy_timeout(SQLITE_BUSY_TIMEOUT));
@@ -154,10 +157,11 @@ impl DatabaseUrl {
                 options
                     .statement_timeout(settings.read_timeout)
                     .test_before_acquire_if_idle_for(POSTGRES_IDLE_BEFORE_TEST)
-                    .map_sqlx_postgres_opts(|postgres| {
+                    .map_sqlx_postgres_opts(move |postgres| {
                         postgres.options([
                             ("plan_cache_mode", "force_generic_plan"),
                             ("default_transaction_read_only", "on"),
+                            ("lock_timeout", lock_timeout.as_str()),
                         ])
                     });
             }
@@ -200,6 +204,20 @@ fn durable(options: SqliteConnectOptions) -> SqliteConnectOptions {
         .busy_timeout(SQLITE_BUSY_TIMEOUT)
 }
 
+/// What [`Store::unsafe_settings`](super::Store::unsafe_settings) tells, asked of a connection that writes.
+pub(super) async fn unsafe_settings(db: &impl ConnectionTrait) -> Result<Vec<String>, StoreError> {
+    let backend = db.get_database_backend();
+    let sql = match backend {
+        DbBackend::Postgres => {
+            "SELECT name || ' = ' || setting AS told FROM pg_settings \
+             WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') AND setting = 'off' ORDER BY name"
+        }
+        _ => "SELECT 'synchronous = ' || synchronous AS told FROM pragma_synchronous WHERE synchronous < 2",
+    };
+    let rows = db.query_all_raw(Statement::from_string(backend, sql)).await?;
+    rows.iter().map(|row| Ok(row.try_get::<String>("", "told")?)).collect()
+}
+
 /// SQLite has no statement time-out, and a dropped future does not stop its query: a progress handler ends what is
 /// still running when the connection has been out for `limit`.
 fn limit_time(options: &mut ConnectOptions, limit: Duration) {
@@ -210,9 +228,18 @@ fn limit_time(options: &mut ConnectOptions, limit: Duration) {
         .map_sqlx_sqlite_before_acquire(move |connection, _| {
             Box::pin(async move {
                 set_deadline(connection, limit).await?;
-                Ok(true)
+                Ok(is_fresh(connection))
             })
         });
+}
+
+/// Whether no transaction of whoever had the connection before is counted as open.
+///
+/// When the disk is full, SQLite takes a transaction back by itself, and the ROLLBACK that follows fails. The driver
+/// goes on counting, and would make a savepoint of the next transaction, and its COMMIT a RELEASE: what is acknowledged
+/// then is stored nowhere. Such a connection is closed, and a new one opened.
+fn is_fresh(connection: &SqliteConnection) -> bool {
+    !connection.is_in_transaction()
 }
 
 async fn set_deadline(connection: &mut SqliteConnection, limit: Duration) -> Result<(), sqlx::Error> {

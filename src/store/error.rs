@@ -160,11 +160,72 @@ fn class_of_code(error: &dyn sqlx::error::DatabaseError) -> Class {
         _ => {}
     }
     let code = error.code().unwrap_or_default();
-    match code.as_ref() {
-        "57014" | "55P03" | "9" => Class::Timeout,
-        "40001" | "40P01" | "517" => Class::Conflict,
-        "57P01" | "57P02" | "57P03" | "53300" | "5" | "261" => Class::Unavailable,
-        other if other.len() == 5 && other.starts_with("08") => Class::Unavailable,
+    match code.parse::<u32>() {
+        Ok(number) if code.len() < 5 => class_of_sqlite(number),
+        _ => class_of_postgres(&code),
+    }
+}
+
+/// By the last byte, which tells the sort of error, but for one that is its own.
+const fn class_of_sqlite(code: u32) -> Class {
+    const BUSY_SNAPSHOT: u32 = 517;
+    const INTERRUPTED: u32 = 9;
+    match (code, code & 0xff) {
+        (BUSY_SNAPSHOT, _) => Class::Conflict,
+        (_, INTERRUPTED) => Class::Timeout,
+        // Busy; not to be written, read, enlarged (the disk is full) or opened at the moment.
+        (_, 5 | 8 | 10 | 13 | 14) => Class::Unavailable,
         _ => Class::Defect,
+    }
+}
+
+fn class_of_postgres(code: &str) -> Class {
+    match code {
+        "57014" | "55P03" => Class::Timeout,
+        "40001" | "40P01" => Class::Conflict,
+        // Shut down, crashed, starting; failing to read or write its files; a replica that takes no writes.
+        "57P01" | "57P02" | "57P03" | "58030" | "25006" => Class::Unavailable,
+        // Connections; what the server has none left of: disk, memory, places for clients.
+        other if other.starts_with("08") || other.starts_with("53") => Class::Unavailable,
+        _ => Class::Defect,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(class: &Class) -> &'static str {
+        match class {
+            Class::Unavailable => "unavailable",
+            Class::Timeout => "timeout",
+            Class::Conflict => "conflict",
+            Class::Refused(_) => "refused",
+            Class::Corrupt => "corrupt",
+            Class::Defect => "defect",
+        }
+    }
+
+    #[test]
+    fn a_disk_that_is_full_or_fails_is_unavailable_on_both_engines() {
+        // SQLite: full, a write that failed, read-only, cannot be opened. Postgres: full, out of memory, input or output.
+        for code in [13, 778, 1_546, 8, 14] {
+            assert_eq!(name(&class_of_sqlite(code)), "unavailable", "{code}");
+        }
+        for code in ["53100", "53200", "53300", "58030", "57P03", "25006", "08006"] {
+            assert_eq!(name(&class_of_postgres(code)), "unavailable", "{code}");
+        }
+    }
+
+    #[test]
+    fn other_failures_keep_their_class() {
+        let sqlite = [(5, "unavailable"), (261, "unavailable"), (517, "conflict"), (9, "timeout"), (1, "defect")];
+        for (code, class) in sqlite {
+            assert_eq!(name(&class_of_sqlite(code)), class, "{code}");
+        }
+        let postgres = [("57014", "timeout"), ("55P03", "timeout"), ("40P01", "conflict"), ("22003", "defect")];
+        for (code, class) in postgres {
+            assert_eq!(name(&class_of_postgres(code)), class, "{code}");
+        }
     }
 }

@@ -59,9 +59,15 @@ use crate::stats::{Pool, PoolStats, StoreStats};
 pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    connections: u32,
     patience: Patience,
     stats: Arc<StoreStats>,
+    write_patience: Duration,
 }
+
+/// How much longer than a read may take its answer is waited for, at most: with it, a read of two seconds that is not
+/// answered is given up before the third is over.
+const READ_SLACK: Duration = Duration::from_millis(500);
 
 impl Store {
     /// Opens both pools. On SQLite the file is made when it does not exist; its folder must.
@@ -75,12 +81,14 @@ impl Store {
         Ok(Self {
             read,
             write,
+            connections: settings.connections,
             patience: Patience {
-                time: settings.acquire_timeout + settings.read_timeout,
+                time: settings.acquire_timeout.min(READ_SLACK) + settings.read_timeout,
                 // One more than the pool can hold of lost ones.
                 attempts: settings.connections.saturating_add(1),
             },
             stats: Arc::default(),
+            write_patience: settings.acquire_timeout + settings.write_timeout,
         })
     }
 
@@ -96,10 +104,10 @@ impl Store {
     pub async fn begin(&self) -> Result<Tx, StoreError> {
         let begun = {
             let _waiting = self.stats.beginning();
-            self.write.begin_with_options(engine::writing()).await
+            session::within(self.write_patience, self.write.begin_with_options(engine::writing())).await
         };
         let begun = begun.map_err(StoreError::from).inspect_err(|error| self.stats.failed(Pool::Write, error.class()));
-        Ok(Tx::writing(begun?))
+        Ok(Tx::writing(begun?, self.write_patience))
     }
 
     /// What is counted of the store, with its pools as they are now.
@@ -109,6 +117,20 @@ impl Store {
             PoolStats { pool, busy: all.saturating_sub(idle), idle }
         }));
         &self.stats
+    }
+
+    /// How many transactions that write may run at the same time.
+    pub fn writers(&self) -> u32 {
+        if self.engine() == "sqlite" { 1 } else { self.connections }
+    }
+
+    /// Settings of the database under which a power failure takes away what was committed, each as `NAME = VALUE`.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub async fn unsafe_settings(&self) -> Result<Vec<String>, StoreError> {
+        let tx = self.begin().await?;
+        engine::unsafe_settings(&tx).await
     }
 
     /// Whether the database answers and has every step of the schema that this program needs.

@@ -39,17 +39,13 @@ impl StatementStats {
 pub struct Session<C> {
     inner: C,
     stats: Arc<StatementStats>,
-    reading: Option<Reading>,
-}
-
-/// What a reader has of its own.
-#[derive(Clone, Debug)]
-struct Reading {
     patience: Patience,
-    all: Arc<StoreStats>,
+    /// Where what a reader does is counted.
+    all: Option<Arc<StoreStats>>,
 }
 
-/// How long a reader waits, and how often it tries.
+/// How long is waited for an answer, and how often a read is tried: a server that is frozen, or a network that drops
+/// what it carries, keeps no time limit of its own.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Patience {
     /// For an answer, in all.
@@ -65,14 +61,13 @@ pub type Reader = Session<DatabaseConnection>;
 pub type Tx = Session<DatabaseTransaction>;
 
 impl Reader {
-    /// A reader with bounds of its own: a server that is frozen cannot keep its own time limit.
     pub(super) const fn reading(
         inner: DatabaseConnection,
         stats: Arc<StatementStats>,
         patience: Patience,
         all: Arc<StoreStats>,
     ) -> Self {
-        Self { inner, stats, reading: Some(Reading { patience, all }) }
+        Self { inner, stats, patience, all: Some(all) }
     }
 }
 
@@ -83,13 +78,11 @@ impl<C> Session<C> {
         F: Future<Output = Result<T, DbErr>> + Send,
     {
         self.stats.count();
-        let Some(Reading { patience, all }) = &self.reading else {
-            return call().await;
-        };
-        let waiting = all.reading();
+        let all = self.all.as_deref();
+        let waiting = all.map(StoreStats::reading);
         let patiently = async {
             let mut answered = call().await;
-            for _ in 1..patience.attempts {
+            for _ in 1..self.patience.attempts {
                 match &answered {
                     Err(error) if is_lost_connection(error) => {
                         self.stats.count();
@@ -100,24 +93,40 @@ impl<C> Session<C> {
             }
             answered
         };
-        let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
-        let answered = tokio::time::timeout(patience.time, patiently).await.unwrap_or_else(unanswered);
+        let answered = within(self.patience.time, patiently).await;
         drop(waiting);
-        answered.inspect_err(|error| all.failed(Pool::Read, StoreError::class_of(error)))
+        answered.inspect_err(|error| {
+            if let Some(all) = all {
+                all.failed(Pool::Read, StoreError::class_of(error));
+            }
+        })
+    }
+
+    async fn write<T>(&self, call: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
+        self.stats.count();
+        within(self.patience.time, call).await
     }
 }
 
+/// What `call` answers, or that it did not in time. What it does in the database goes on to its end there.
+pub(super) async fn within<T>(time: Duration, call: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    let unanswered = |_elapsed| Err(DbErr::Conn(RuntimeErr::Internal("no answer in time".to_owned())));
+    tokio::time::timeout(time, call).await.unwrap_or_else(unanswered)
+}
+
 impl Tx {
-    pub(super) fn writing(inner: DatabaseTransaction) -> Self {
-        Self { inner, stats: Arc::default(), reading: None }
+    /// What may wait so long for each answer. Nothing is tried again: that is for whoever began the transaction.
+    pub(super) fn writing(inner: DatabaseTransaction, time: Duration) -> Self {
+        Self { inner, stats: Arc::default(), patience: Patience { time, attempts: 1 }, all: None }
     }
 
     /// Makes everything written through this transaction last.
     ///
     /// # Errors
-    /// The database's own, nothing being written then.
+    /// The database's own. Nothing is written then, unless it is [`StoreError::Unavailable`](super::StoreError): who
+    /// lost the connection while it was written cannot know.
     pub async fn commit(self) -> Result<(), super::StoreError> {
-        Ok(self.inner.commit().await?)
+        Ok(within(self.patience.time, self.inner.commit()).await?)
     }
 }
 
@@ -128,13 +137,11 @@ impl<C: ConnectionTrait + Send + Sync> ConnectionTrait for Session<C> {
     }
 
     async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
-        self.stats.count();
-        self.inner.execute_raw(statement).await
+        self.write(self.inner.execute_raw(statement)).await
     }
 
     async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
-        self.stats.count();
-        self.inner.execute_unprepared(sql).await
+        self.write(self.inner.execute_unprepared(sql)).await
     }
 
     async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {

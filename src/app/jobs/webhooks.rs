@@ -36,9 +36,10 @@ pub struct WorkerSettings {
 }
 
 impl WorkerSettings {
-    /// What fits the engine of a store.
+    /// What fits a store. Events that wait for a lock must not hold every connection that writes: new ones have to be
+    /// taken meanwhile.
     pub fn of(store: &Store) -> Self {
-        let at_once = if store.engine() == "postgres" { 4 } else { 1 };
+        let at_once = usize::try_from(store.writers() / 2).unwrap_or_default().clamp(1, AT_ONCE_MAX);
         Self {
             lease: Duration::from_secs(30),
             poll: Duration::from_secs(1),
@@ -48,6 +49,9 @@ impl WorkerSettings {
         }
     }
 }
+
+/// The most events that are worked on at the same time.
+const AT_ONCE_MAX: usize = 4;
 
 /// How often the same event is tried at once when another transaction was faster.
 const ATTEMPTS_AT_ONCE: u32 = 3;
