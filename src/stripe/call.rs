@@ -19,6 +19,7 @@ use super::breaker::{Breaker, Open, Outcome, Pass};
 use super::config::{StripeConfig, StripeConfigError, StripeLimits};
 use super::deadline::Deadline;
 use super::error::{Endpoint, StripeError, StripeErrorKind as Kind};
+use super::json::without_nul;
 use super::limits::TokenBucket;
 use crate::stats::{Refused, StripeStats};
 
@@ -119,7 +120,8 @@ impl Caller {
         }
         let answer = attempt.map_err(|failed| failed.error)?;
         // What serde says may quote the answer, and with it a link.
-        let wire = serde_json::from_slice(&answer.body).map_err(|_quoting| "it is not the JSON that is documented");
+        let wire = serde_json::from_slice(&without_nul(&answer.body))
+            .map_err(|_quoting| "it is not the JSON that is documented");
         wire.and_then(check).map_err(|why| {
             StripeError::new(Kind::BadResponse(why)).at(endpoint).with_request_id(answer.request_id.as_ref())
         })

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::id::{ChargeId, PaymentIntentId, StripeAccountId, StripeEventId, StripeInvoiceId};
+use super::json::without_nul;
 use super::objects::wire::{
     ChargeObject, InvoiceObject, InvoicePaymentObject, Named, PaymentIntentObject, Reference, RefundObject,
 };
@@ -86,7 +87,8 @@ impl Event {
     /// # Errors
     /// [`NoEvent`] when something that every event has is missing or wrong.
     pub(super) fn read(json: &[u8], hosts: &LinkHosts) -> Result<Self, NoEvent> {
-        serde_json::from_slice::<Wire<'_>>(json).map_err(|error| NoEvent(error.classify()))?.checked(hosts)
+        let json = without_nul(json);
+        serde_json::from_slice::<Wire<'_>>(&json).map_err(|error| NoEvent(error.classify()))?.checked(hosts)
     }
 }
 

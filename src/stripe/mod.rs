@@ -13,6 +13,7 @@ mod deadline;
 mod error;
 mod event;
 mod id;
+mod json;
 mod limits;
 mod objects;
 pub mod webhook;
