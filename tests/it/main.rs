@@ -36,6 +36,7 @@ mod pay_url;
 mod persisted;
 mod plans;
 mod problems;
+mod promises;
 mod rate;
 mod readme;
 mod reconcile;

@@ -4,6 +4,7 @@
 //! A database is removed when its test has passed; after a failure it stays, and its URL is printed.
 #![allow(clippy::print_stderr, reason = "a test that fails tells its reader more")]
 
+mod own;
 mod server;
 
 use std::fs::File;
@@ -16,6 +17,7 @@ use sea_orm::{ConnectOptions, ConnectionTrait, Database, DatabaseConnection, Tra
 use tempfile::TempDir;
 use tokio::sync::OnceCell;
 
+pub(crate) use own::{OwnServer, is_root, limiting, run};
 use server::Server;
 
 /// A template that no test has been built against for so long is not needed any more.

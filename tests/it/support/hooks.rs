@@ -92,18 +92,29 @@ impl Hooks {
     /// Without a worker.
     pub(crate) async fn on(engine: Engine) -> Self {
         let database = TestDatabase::new(engine).await;
+        let hooks = Self::at(Clock::system(), database).await;
+        company(&hooks.store, &hooks.tenant).await;
+        hooks
+    }
+
+    /// Without a worker, on a database that there is, by a clock that may be wrong.
+    pub(crate) async fn at(clock: Clock, database: TestDatabase) -> Self {
         let url: DatabaseUrl = database.url.parse().unwrap();
         let store = Store::open(&url, &POOLS).await.unwrap();
         let tenant = TenantId::from("ten_hooks");
-        company(&store, &tenant).await;
         let endpoints = BTreeMap::from([
             ("default".to_owned(), endpoint(Owner::Tenant(tenant.clone()), &["whsec_old", SECRET])),
             ("connect".to_owned(), endpoint(Owner::Connect, &[SECRET])),
         ]);
-        let inbox = Inbox { endpoints: Arc::new(endpoints), ..no_inbox() };
+        let inbox = Inbox { endpoints: Arc::new(endpoints), clock, ..no_inbox() };
         let base = serve(&store, inbox.clone()).await;
         let connection = database.connect().await;
         Self { store, tenant, inbox, base, client: http_client(), connection, worker: None, database }
+    }
+
+    /// The same on the same database by another clock, without a worker.
+    pub(crate) async fn moved(self, clock: Clock) -> Self {
+        Self::at(clock, self.database).await
     }
 
     /// With a worker that has nobody to ask.
@@ -120,13 +131,20 @@ impl Hooks {
     pub(crate) fn worker(&self, settings: WorkerSettings, stripe: Option<StripeClient>) -> Worker {
         let (store, inbox) = (self.store.clone(), self.inbox.clone());
         let accounts = stripe.map(|client| Arc::new(Accounts::new([(self.tenant.clone(), client)], None)));
-        Worker { store, inbox, accounts, billing_clock: Clock::system(), settings }
+        Worker { store, billing_clock: inbox.clock, inbox, accounts, settings }
     }
 
     pub(crate) async fn stop(&mut self) {
         if let Some(worker) = self.worker.take() {
             worker.stop(PATIENCE).await;
         }
+    }
+
+    /// What a caller with this token is answered.
+    pub(crate) async fn ask(&self, token: &str, query: &str) -> (u16, Value) {
+        let request = self.client.post(format!("{}/graphql", self.base)).bearer_auth(token);
+        let answer = request.json(&json!({ "query": query })).send().await.unwrap();
+        (answer.status().as_u16(), answer.json().await.unwrap_or_default())
     }
 
     /// The address of an endpoint.
@@ -365,14 +383,14 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         store: store.clone(),
         auth: authenticator(
             store,
-            JwtKeys::new(&secret, "billing-gateway", "billing-gateway", Clock::system()).unwrap(),
+            JwtKeys::new(&secret, "billing-gateway", "billing-gateway", inbox.clock).unwrap(),
             None,
         ),
         plain_cookie: false,
         links: Arc::new(Links::new(LinkHosts::default())),
+        billing_clock: inbox.clock,
         inbox,
         documents: super::app::documents(),
-        billing_clock: Clock::system(),
         explorer: ExplorerMode::Off,
         explorer_config: json!({}),
         debug_for_everyone: false,

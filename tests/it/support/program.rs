@@ -1,5 +1,6 @@
 //! The program itself, run as people and scripts run it.
 
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
@@ -86,14 +87,33 @@ impl Running {
         Self { child, out }
     }
 
+    /// The same for one that may log a lot: what it says goes to a file.
+    pub(crate) fn start_with_log(mut command: Command, log: &Path) -> Self {
+        let log = File::create(log).expect("the log can be written");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("the program starts");
+        let out = BufReader::new(child.stdout.take().expect("its output is piped"));
+        Self { child, out }
+    }
+
+    /// The process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it has not ended.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("its end can be asked for").is_none()
+    }
+
     /// Reads until a line of its output is as wanted. Fails with what it said when it ends before.
     pub(crate) fn line(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         loop {
             let mut line = String::new();
             if self.out.read_line(&mut line).expect("its output is UTF-8") == 0 {
                 let mut said = String::new();
-                let mut err = self.child.stderr.take().expect("its errors are piped");
-                err.read_to_string(&mut said).expect("its errors are UTF-8");
+                if let Some(mut err) = self.child.stderr.take() {
+                    err.read_to_string(&mut said).expect("its errors are UTF-8");
+                }
                 panic!("it ended before it was ready: {said}");
             }
             if wanted(&line) {
@@ -140,4 +160,14 @@ impl Drop for Running {
         let _ended = self.child.kill();
         let _reaped = self.child.wait();
     }
+}
+
+/// Sends a signal to processes; those that are gone have nothing to hear.
+pub(crate) fn signal(name: &str, processes: &[u32]) {
+    if processes.is_empty() {
+        return;
+    }
+    let mut kill = Command::new("kill");
+    kill.arg(format!("-{name}")).args(processes.iter().map(ToString::to_string));
+    drop(kill.output().expect("signals can be sent"));
 }

@@ -179,16 +179,21 @@ fn open_to_all(folder: &Path) -> bool {
 
 /// An account of the machine that is not root: the server refuses to run as root.
 #[derive(Clone, Copy, Debug)]
-struct Account {
-    uid: u32,
-    gid: u32,
+pub(super) struct Account {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
 }
 
 impl Account {
+    /// The account that the tests run as.
+    pub(super) fn of_tests() -> Self {
+        let own = tempfile::tempfile().and_then(|file| file.metadata()).expect("a temporary file");
+        Self { uid: own.uid(), gid: own.gid() }
+    }
+
     /// The account to change to; none where the tests do not run as root.
-    fn for_server() -> Option<Self> {
-        let own = tempfile::tempfile().and_then(|file| file.metadata()).expect("a temporary file").uid();
-        if own != 0 {
+    pub(super) fn for_server() -> Option<Self> {
+        if Self::of_tests().uid != 0 {
             return None;
         }
         let accounts = std::fs::read_to_string("/etc/passwd").expect("the accounts of the machine");
@@ -206,7 +211,7 @@ impl Account {
 }
 
 /// The folder with `initdb` and `pg_ctl`: from the search path, or the newest of those that Debian keeps apart.
-fn programs() -> PathBuf {
+pub(super) fn programs() -> PathBuf {
     let path = variable("PATH").unwrap_or_default();
     let on_path =
         std::env::split_paths(&path).map(|folder| folder.join("initdb")).find_map(|file| file.canonicalize().ok());
@@ -226,10 +231,11 @@ fn version_of(initdb: &Path) -> u32 {
 }
 
 /// The programs of the server, run by the account it belongs to.
-struct Programs {
-    folder: PathBuf,
-    home: PathBuf,
-    account: Option<Account>,
+#[derive(Debug)]
+pub(super) struct Programs {
+    pub(super) folder: PathBuf,
+    pub(super) home: PathBuf,
+    pub(super) account: Option<Account>,
 }
 
 impl Programs {
@@ -243,30 +249,36 @@ impl Programs {
         }
         drop(std::fs::remove_dir_all(&self.home));
         std::fs::create_dir_all(&self.home).expect("the server's folder can be made");
-        if let Some(Account { uid, gid }) = self.account {
-            std::os::unix::fs::chown(&self.home, Some(uid), Some(gid)).expect("the folder can be given away");
-        }
-        self.init(data).unwrap_or_else(|said| panic!("initdb failed: {said}"));
+        self.give_away(&self.home);
+        self.init(data, SETTINGS).unwrap_or_else(|said| panic!("initdb failed: {said}"));
         self.start_on(data).unwrap_or_else(|said| panic!("pg_ctl failed: {said}"));
     }
 
-    fn init(&self, data: &Path) -> Result<(), String> {
+    /// Lets the server's account have a folder.
+    pub(super) fn give_away(&self, folder: &Path) {
+        if let Some(Account { uid, gid }) = self.account {
+            std::os::unix::fs::chown(folder, Some(uid), Some(gid)).expect("the folder can be given away");
+        }
+    }
+
+    /// Makes an empty cluster, with these settings over the server's own.
+    pub(super) fn init(&self, data: &Path, ours: &str) -> Result<(), String> {
         let language = ["--encoding=UTF8", "--locale=C", "--locale-provider=icu", "--icu-locale=en-US"];
         let options = ["--username=postgres", "--auth=trust", "--no-sync", "--no-instructions"];
         self.run("initdb", &[language, options].concat(), data)?;
         let file = data.join("postgresql.conf");
         let settings = std::fs::read_to_string(&file).map_err(|error| error.to_string())?;
         let sockets = format!("unix_socket_directories = '{}'\n", self.home.display());
-        std::fs::write(&file, settings + SETTINGS + &sockets).map_err(|error| error.to_string())
+        std::fs::write(&file, settings + ours + &sockets).map_err(|error| error.to_string())
     }
 
-    fn start_on(&self, data: &Path) -> Result<(), String> {
+    pub(super) fn start_on(&self, data: &Path) -> Result<(), String> {
         let log = format!("--log={}", self.home.join("log").display());
         self.run("pg_ctl", &["start", "--wait", &log], data)
     }
 
     /// Runs a program without a terminal or a pipe of ours: the server must not hold on to those of the tests.
-    fn run(&self, program: &str, options: &[&str], data: &Path) -> Result<(), String> {
+    pub(super) fn run(&self, program: &str, options: &[&str], data: &Path) -> Result<(), String> {
         let said = tempfile::NamedTempFile::new().map_err(|error| error.to_string())?;
         let mut command = Command::new(self.folder.join(program));
         command.args(options).arg("--pgdata").arg(data).current_dir(&self.home);
