@@ -5,9 +5,11 @@ use entity::{EventSource, Instant, InvoiceId};
 
 use super::mirror_invoice::{self, Answer, answered};
 use super::upstream_news::{self, Unfit, latest};
+use crate::domain::actor::Actor;
+use crate::domain::clock::Clock;
 use crate::domain::upstream::{Change, Stored, Told, changed_fields, reduce};
 use crate::domain::viewer::Tenant;
-use crate::store::{Store, StoreError, Tx};
+use crate::store::{self, Store, StoreError, Tx};
 use crate::stripe::{self, InvoicePayment};
 
 /// How often an invoice is tried when another transaction was faster.
@@ -74,10 +76,14 @@ async fn attempt(store: &Store, tenant: &Tenant, listed: &Listed<'_>, write: boo
         Ok(after) => after,
         Err(Unfit(why)) => return Ok(Backfilled::Unfit(why)),
     };
+    let fields = changed_fields(&before, &after);
     if write {
+        if before.mirror.is_none() || !fields.is_empty() {
+            let deed = mirror_invoice::deed("invoice.backfill", &before, &after);
+            store::audit_log::append(tenant, &tx, &Actor::operator(), deed, Clock::system().now()).await?;
+        }
         tx.commit().await?;
     }
-    let fields = changed_fields(&before, &after);
     Ok(match (&before.mirror, fields.is_empty()) {
         (None, _) => Backfilled::Created(id, fields),
         (Some(_), false) => Backfilled::Changed(id, fields),
@@ -99,6 +105,7 @@ async fn follow(
         as_of: heard.min(listed.known),
         read_at: listed.read_at,
         source: EventSource::Reconciler,
+        by: None,
     };
     let mut payments: Vec<&InvoicePayment> = listed.payments.iter().collect();
     payments.sort_by_key(|payment| payment.paid_at);

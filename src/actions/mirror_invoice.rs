@@ -80,17 +80,22 @@ pub async fn mirror_invoice(store: &Store, tenant: &Tenant, answer: &Answer<'_>)
     };
     let (after, changed) = write(tenant, &tx, &before, change).await?;
     if let Some(by) = answer.by.filter(|_by| changed) {
-        let deed = Deed {
-            action: "invoice.sync",
-            object_type: "Invoice",
-            object_id: id.0.clone(),
-            before: Some(told(&before)),
-            after: Some(told(&after)),
-        };
+        let deed = deed("invoice.sync", &before, &after);
         store::audit_log::append(tenant, &tx, by.actor, deed, by.at).await?;
     }
     tx.commit().await?;
     Ok(if changed { Mirrored::Changed(id) } else { Mirrored::Unchanged(id) })
+}
+
+/// What the audit log says where someone had an invoice follow Stripe.
+pub(super) fn deed(action: &'static str, before: &Stored, after: &Stored) -> Deed {
+    Deed {
+        action,
+        object_type: "Invoice",
+        object_id: before.invoice.id.0.clone(),
+        before: Some(told(before)),
+        after: Some(told(after)),
+    }
 }
 
 /// What the audit log says of an invoice.
