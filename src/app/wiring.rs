@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::accounts::{self, Pace};
-use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, StoreConfig, TokenConfig};
+use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, RateConfig, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::{LOOK, Reconciler};
@@ -34,8 +34,9 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::graphql::{self, Schema};
-use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, RequestStats, Room, Trusted};
-use crate::links::{Links, Refresher};
+use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, Rates, RequestStats, Room, Trusted};
+use crate::links::{Links, PayLinkPace, Refresher};
+use crate::rate::Limiter;
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
 use crate::store::tenant::System;
 use crate::store::webhook_event::Replay;
@@ -214,11 +215,13 @@ pub async fn serve(
     let metrics_url = metrics_listener.as_ref().map(|(_, url)| url.clone());
     let ready = Ready { metrics: metrics_url, ..ready(config, &format!("http://{address}"), demo.as_ref()) };
     let (stripe, rounds) = (StripeStats::default(), ReconcilerStats::default());
-    let (links, refresher) = links(config, &store, &stripe).await?;
+    let limiter = Arc::new(limiter(&config.rate));
+    let (links, refresher) = links(config, &store, &stripe, &limiter).await?;
     let refreshing = refresher.map(|refresher| tokio::spawn(refresher.run()));
     let inbox = inbox(config)?;
     let (auth, beside) = authenticator(config, &store, keys)?;
-    let state = Arc::new(state(config, store.clone(), auth, answering, (links, inbox), (demo.as_ref(), address)));
+    let state =
+        Arc::new(state(config, store.clone(), auth, answering, (links, inbox, limiter), (demo.as_ref(), address)));
     let worker = start_worker(&state);
     let (stop_jobs, stopping) = watch::channel(false);
     let showing = metrics_listener.map(|(listener, _)| {
@@ -420,8 +423,21 @@ fn ready(config: &Config, url: &str, demo: Option<&Demo>) -> Ready {
     }
 }
 
+/// Where is counted what callers may ask for.
+fn limiter(config: &RateConfig) -> Limiter {
+    match &config.shared {
+        Some(url) => Limiter::shared(url, config.without_shared),
+        None => Limiter::local(),
+    }
+}
+
 /// Links of the mirror, or live ones where there is a key to ask with.
-async fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(Links, Option<Refresher>), AppError> {
+async fn links(
+    config: &Config,
+    store: &Store,
+    stats: &StripeStats,
+    limiter: &Arc<Limiter>,
+) -> Result<(Links, Option<Refresher>), AppError> {
     let hosts = accounts::link_hosts(&config.store, &config.stripe);
     let system = System::operator();
     let tenants = store::tenant::all(&system, &store.reader(&Arc::default())).await?;
@@ -431,7 +447,8 @@ async fn links(config: &Config, store: &Store, stats: &StripeStats) -> Result<(L
     }
     let accounts = accounts::accounts(&config.stripe, &hosts, Pace::Live, stats)?;
     accounts.know_modes(&tenants);
-    let (links, refresher) = Links::live(hosts, Arc::new(accounts), store.clone(), config.stripe.pay_links_per_minute);
+    let pace = PayLinkPace::new(Arc::clone(limiter), config.stripe.pay_links_per_minute);
+    let (links, refresher) = Links::live(hosts, Arc::new(accounts), store.clone(), pace);
     Ok((links, Some(refresher)))
 }
 
@@ -498,7 +515,7 @@ fn state(
     store: Store,
     auth: Authenticator,
     (schema, documents): (Schema, Documents),
-    (links, inbox): (Links, Inbox),
+    (links, inbox, limiter): (Links, Inbox, Arc<Limiter>),
     (demo, address): (Option<&Demo>, SocketAddr),
 ) -> AppState {
     AppState {
@@ -519,6 +536,7 @@ fn state(
         stats: RequestStats::default(),
         transport: config.transport.clone(),
         room: Room::new(&config.transport),
+        rates: Rates { limiter, settings: config.rate.settings },
         draining: AtomicBool::new(false),
     }
 }

@@ -47,7 +47,7 @@ pub const NODES: &[(&str, Scope)] = &[
 pub const TABLE: &[TypeAccess] = &[
     TypeAccess {
         name: "Query",
-        open: &["viewer", "node", "nodes"],
+        open: &["viewer", "rateLimit", "node", "nodes"],
         scoped: &[
             ("invoice", Scope::InvoicesRead),
             ("invoiceByNumber", Scope::InvoicesRead),

@@ -8,6 +8,7 @@ use entity::{Instant, invoice};
 
 use super::access;
 use super::error::Failure;
+use super::rate_limit::Charged;
 use super::scalars::Link;
 use crate::domain::actor::Actor;
 use crate::domain::browser_session::SessionPolicy;
@@ -25,6 +26,8 @@ pub struct RequestContext {
     pub(super) now: Instant,
     /// What mutations write with.
     writes: Option<Writes>,
+    /// What the request took of what its caller may ask for.
+    pub(super) charged: Option<Charged>,
     /// Objects that lists of this request may still give.
     objects_left: AtomicUsize,
 }
@@ -52,7 +55,23 @@ impl RequestContext {
         let source = LinkSource::new(Arc::clone(&links), &viewer.subject, now);
         let upstream = Arc::clone(&source.stats);
         let loaders = Loaders::new(viewer.tenant().clone(), reader, source);
-        Self { viewer, loaders, links, upstream, now, writes: None, objects_left: AtomicUsize::new(OBJECTS_MAX) }
+        Self {
+            viewer,
+            loaders,
+            links,
+            upstream,
+            now,
+            writes: None,
+            charged: None,
+            objects_left: AtomicUsize::new(OBJECTS_MAX),
+        }
+    }
+
+    /// The same request, which was counted.
+    #[must_use]
+    pub const fn charged(mut self, charged: Charged) -> Self {
+        self.charged = Some(charged);
+        self
     }
 
     /// The same request, which may write as well.

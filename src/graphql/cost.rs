@@ -64,6 +64,7 @@ pub const VALUES: &[&str] = &[
     "OrderRef",
     "PageInfo",
     "PaymentFailure",
+    "RateLimit",
     "PaymentIntentRef",
     "PaymentMethodSnapshot",
     "PaymentNextAction",

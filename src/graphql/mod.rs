@@ -30,6 +30,7 @@ mod mutation;
 mod node;
 mod payment;
 mod query;
+mod rate_limit;
 mod rental;
 mod rental_connection;
 mod scalars;
@@ -45,6 +46,7 @@ pub use context::{RequestContext, Writes};
 pub(crate) use error::INTERNAL;
 pub use mutation::Mutation;
 pub use query::Query;
+pub use rate_limit::Charged;
 pub use validation::Validator;
 
 /// The schema, ready to execute.

@@ -15,6 +15,7 @@ use super::invoice_connection::{self, InvoiceConnection};
 use super::kinds::{Direction, InvoiceOrderField, SourceSystem};
 use super::node::Node;
 use super::payment::Payment;
+use super::rate_limit::RateLimit;
 use super::rental::Rental;
 use super::rental_connection::{self, RentalConnection};
 use super::viewer::Viewer;
@@ -51,6 +52,12 @@ impl Query {
     #[expect(clippy::unused_self, reason = "a resolver is a method")]
     fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         Ok(Viewer(request(ctx)?.viewer.clone()))
+    }
+
+    /// What you may still ask for. Null where requests are not counted.
+    #[expect(clippy::unused_self, reason = "a resolver is a method")]
+    fn rate_limit(&self, ctx: &Context<'_>) -> Result<Option<RateLimit>> {
+        Ok(request(ctx)?.charged.map(RateLimit))
     }
 
     /// An invoice by its id. Needs the scope `invoices:read`.

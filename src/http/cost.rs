@@ -1,9 +1,8 @@
-//! Whether a caller may ask for what an operation costs.
+//! What one operation may cost, and how an answer says what it did.
 
 use async_graphql::Value;
 use async_graphql::value;
 
-use super::error::Refusal;
 use crate::domain::viewer::{PrincipalKind, Viewer};
 
 /// The most that one operation may cost, by who asks.
@@ -26,23 +25,17 @@ impl Default for CostLimits {
 pub(super) struct Cost {
     pub(super) requested: u64,
     pub(super) limit: u64,
+    /// Of what the caller has over time.
     pub(super) remaining: u64,
 }
 
-/// Takes what an operation costs from what the caller has.
-///
-/// The one place that knows how much that is: the limit of an operation, anew for each.
-///
-/// # Errors
-/// [`Refusal::TooCostly`] when it is more than one operation may cost; nothing is taken then.
-pub(super) fn charge(limits: CostLimits, viewer: &Viewer, requested: u64) -> Result<Cost, Refusal> {
-    let limit = match viewer.kind {
-        PrincipalKind::Customer => limits.customers,
-        PrincipalKind::Merchant | PrincipalKind::Partner | PrincipalKind::Service => limits.others,
-    };
-    match limit.checked_sub(requested) {
-        Some(remaining) => Ok(Cost { requested, limit, remaining }),
-        None => Err(Refusal::TooCostly(Cost { requested, limit, remaining: limit })),
+impl CostLimits {
+    /// The most that one operation of this caller may cost.
+    pub(super) const fn of(self, viewer: &Viewer) -> u64 {
+        match viewer.kind {
+            PrincipalKind::Customer => self.customers,
+            PrincipalKind::Merchant | PrincipalKind::Partner | PrincipalKind::Service => self.others,
+        }
     }
 }
 
@@ -65,23 +58,17 @@ mod tests {
     use super::*;
     use crate::domain::viewer::ScopeSet;
 
-    fn viewer(kind: PrincipalKind) -> Viewer {
-        let expires: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
-        Viewer::new(kind, "test".to_owned(), ScopeSet::default(), expires, "ten_1".to_owned().into(), None)
-    }
-
     #[test]
-    fn an_operation_may_cost_its_limit_and_no_more() {
+    fn what_one_operation_may_cost_depends_on_who_asks() {
+        let expires: DateTime<Utc> = "2100-01-01T00:00:00Z".parse().unwrap();
         for (kind, limit) in [
             (PrincipalKind::Customer, 1_000),
             (PrincipalKind::Merchant, 10_000),
             (PrincipalKind::Partner, 10_000),
             (PrincipalKind::Service, 10_000),
         ] {
-            let charged = |cost| charge(CostLimits::default(), &viewer(kind), cost);
-            assert_eq!(charged(0).unwrap(), Cost { requested: 0, limit, remaining: limit });
-            assert_eq!(charged(limit).unwrap(), Cost { requested: limit, limit, remaining: 0 });
-            assert!(matches!(charged(limit + 1), Err(Refusal::TooCostly(cost)) if cost.requested == limit + 1));
+            let viewer = Viewer::new(kind, "test".to_owned(), ScopeSet::default(), expires, "ten_1".into(), None);
+            assert_eq!(CostLimits::default().of(&viewer), limit);
         }
     }
 

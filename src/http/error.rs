@@ -4,6 +4,7 @@
 //! problem document (RFC 9457). Messages are fixed words and numbers, at most a name of the request's.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use async_graphql::{Pos, ServerError};
 use axum::Extension;
@@ -21,6 +22,7 @@ use super::request_id::RequestId;
 use super::variables::VariableError;
 use crate::actions::take_event::TakeError;
 use crate::auth::AuthFailure;
+use crate::domain::rate::Exhausted;
 use crate::gate::GateError;
 use crate::graphql::INTERNAL;
 use crate::stats::GraphqlStats;
@@ -98,8 +100,16 @@ pub(super) enum Refusal {
     #[error("{0}")]
     Variable(#[from] VariableError),
     /// The operation costs more than one may.
-    #[error("The operation costs too much: {}, {} allowed.", .0.requested, .0.limit)]
-    TooCostly(Cost),
+    #[error("The operation costs too much: {requested}, {limit} allowed.")]
+    TooCostly {
+        /// What it costs.
+        requested: u64,
+        /// What one may.
+        limit: u64,
+    },
+    /// What the caller may ask for over time is used up; for a bad credential, how often its address may be wrong.
+    #[error("Too much was asked for; try again later.")]
+    RateLimited(Exhausted),
     /// There is no document of that id or hash; clients of Apollo's protocol read this message, and send the text.
     #[error("PersistedQueryNotFound")]
     NotPersisted,
@@ -130,9 +140,13 @@ impl Refusal {
             extensions.set("requestId", id.as_str());
         }
         let mut of_answer = BTreeMap::new();
-        if let Self::TooCostly(cost) = self {
+        if let Self::TooCostly { requested, limit } = *self {
+            let cost = Cost { requested, limit, remaining: limit };
             extensions.set("cost", cost.shown());
             of_answer.insert("cost".to_owned(), cost.shown());
+        }
+        if let Self::RateLimited(exhausted) = self {
+            extensions.set("retryAfterMs", millis(exhausted.retry_after));
         }
         let mut response = answer::of_error(error, self.status(media), media, &of_answer);
         response.headers_mut().extend(self.headers());
@@ -172,7 +186,8 @@ impl Refusal {
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
             Self::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::Operation(_) => "OPERATION_NOT_RESOLVED",
-            Self::TooCostly(_) => "QUERY_TOO_COMPLEX",
+            Self::TooCostly { .. } => "QUERY_TOO_COMPLEX",
+            Self::RateLimited(_) => "RATE_LIMITED",
             Self::NotPersisted => "PERSISTED_QUERY_NOT_FOUND",
             Self::PersistedOff => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::PersistedMismatch => "PERSISTED_QUERY_MISMATCH",
@@ -186,6 +201,7 @@ impl Refusal {
         let stage = match self {
             Self::Unauthenticated | Self::SeveralCredentials | Self::Unverifiable(_) | Self::CrossSite => "credential",
             Self::Overloaded => "room",
+            Self::RateLimited(_) => "rate",
             Self::HeadersTooLarge
             | Self::NotAcceptable
             | Self::Method
@@ -194,7 +210,7 @@ impl Refusal {
             | Self::BodyTooLarge
             | Self::BodyBroken(_)
             | Self::Params(_) => "request",
-            Self::Gate(_) | Self::TooCostly(_) => "gate",
+            Self::Gate(_) | Self::TooCostly { .. } => "gate",
             Self::Syntax(_)
             | Self::Invalid(_)
             | Self::Operation(_)
@@ -213,6 +229,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated | Self::SeveralCredentials => StatusCode::UNAUTHORIZED,
             Self::CrossSite => StatusCode::FORBIDDEN,
+            Self::RateLimited(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::Unverifiable(_) | Self::Overloaded => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
@@ -226,7 +243,7 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::Operation(_)
             | Self::Variable(_)
-            | Self::TooCostly(_)
+            | Self::TooCostly { .. }
             | Self::PersistedMismatch
             | Self::NotTrusted => answer::refused_document(media),
             // A step of Apollo's protocol, for which its servers answer 200 under every type.
@@ -248,7 +265,13 @@ impl Refusal {
             }
             _ => &[],
         };
-        fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect()
+        let mut headers: HeaderMap =
+            fixed.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        if let Self::RateLimited(exhausted) = self {
+            let seconds = exhausted.retry_after.as_secs().saturating_add(1);
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        headers
     }
 
     fn position(&self) -> Option<Pos> {
@@ -268,6 +291,10 @@ const fn unverifiable(failure: &AuthFailure) -> &'static str {
         AuthFailure::Slow => "The store did not answer in time.",
         _ => "The store is not available at the moment.",
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 impl From<BodyError> for Refusal {

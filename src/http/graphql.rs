@@ -17,13 +17,14 @@ use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
 
 use super::client::ClientAddress;
+use super::cost::Cost;
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, body, cost, csrf, media, variables, viewer};
+use super::{AppState, answer, body, csrf, media, variables, viewer};
 use crate::domain::actor::Actor;
 use crate::domain::viewer::{Scope, Viewer};
-use crate::graphql::{RequestContext, Schema, Writes};
+use crate::graphql::{Charged, RequestContext, Schema, Writes};
 use crate::loaders::batch::unconstrained;
 use crate::stats::GraphqlStats;
 use crate::store::StatementStats;
@@ -66,14 +67,20 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
         return Err(Refusal::NotAQuery);
     }
     variables::check(&operation.variable_definitions, &variables)?;
-    let costs = found.document.cost(operation_name.as_deref(), &variables);
-    let cost = cost::charge(state.documents.settings.cost_limits, &viewer, costs)?;
+    let requested = found.document.cost(operation_name.as_deref(), &variables);
+    let limit = state.documents.settings.cost_limits.of(&viewer);
+    if requested > limit {
+        return Err(Refusal::TooCostly { requested, limit });
+    }
+    let charge = state.rates.charge(&viewer, limit, requested).await?;
+    let cost = Cost { requested, limit, remaining: charge.remaining() };
     let shape = state.documents.shape(operation, operation_name.as_deref(), &variables);
     let question = Question { document: found.document.parsed.clone(), operation_name, variables };
     let schema = state.documents.schema(&state.schema, &found.document, shape.as_ref());
     let debug = may_debug(state, &viewer, &head.headers);
     let (kind, begun) = (word(operation.ty), Instant::now());
-    let executed = execute(state, schema, (viewer, head), question, debug);
+    let asker = Asker { viewer, head, charged: charge.shown() };
+    let executed = execute(state, schema, asker, question, debug);
     let mut response = timeout_at(deadline, executed).await.map_err(|_elapsed| Refusal::Timeout)?;
     if answer::was_valid(&response) {
         state.documents.learn(&tenant, found, shape).await;
@@ -85,6 +92,7 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     if let Some(executed) = response.extensions_mut().remove() {
         count(&state.stats.graphql, kind, begun.elapsed(), &executed);
     }
+    response.headers_mut().extend(charge.headers());
     Ok(response)
 }
 
@@ -142,11 +150,18 @@ pub(super) fn actor(viewer: &Viewer, head: &Parts) -> Actor {
     Actor::of(viewer).in_request(id, address.map(|address| address.to_string()))
 }
 
+/// Who asks, with what, and what was taken for it.
+pub(super) struct Asker<'a> {
+    pub(super) viewer: Viewer,
+    pub(super) head: &'a Parts,
+    pub(super) charged: Charged,
+}
+
 /// Answers a question, as `viewer` may, in the request with that head.
 pub(super) async fn execute(
     state: &AppState,
     schema: &Schema,
-    (viewer, head): (Viewer, &Parts),
+    Asker { viewer, head, charged }: Asker<'_>,
     question: Question,
     debug: bool,
 ) -> async_graphql::Response {
@@ -160,7 +175,7 @@ pub(super) async fn execute(
         credentials_now: state.auth.now(),
         sessions: state.auth.session_policy(),
     };
-    let context = context.writing(writes);
+    let context = context.writing(writes).charged(charged);
     let upstream = context.upstream();
     let mut request = async_graphql::Request::new("").variables(question.variables).data(context);
     request.operation_name = question.operation_name;

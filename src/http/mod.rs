@@ -23,6 +23,7 @@ mod media;
 mod metrics;
 mod params;
 mod pay_url;
+mod rate;
 mod request_id;
 mod room;
 mod session;
@@ -53,6 +54,7 @@ pub use documents::{
 };
 pub use explorer::ExplorerMode;
 pub use metrics::metrics_router;
+pub use rate::{RateSettings, Rates};
 pub use room::Room;
 pub use transport::Transport;
 pub use webhooks::Inbox;
@@ -90,6 +92,8 @@ pub struct AppState {
     pub transport: Transport,
     /// Where requests are worked on; made of `transport`.
     pub room: Room,
+    /// How much callers may ask for over time.
+    pub rates: Rates,
     /// Set when the process was asked to stop; `/readyz` then says no.
     pub draining: AtomicBool,
 }

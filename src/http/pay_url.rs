@@ -17,7 +17,7 @@ use axum::{Extension, Json};
 use serde_json::{Value, json};
 
 use super::error::{Refusal, nothing_here, problem, retry_after};
-use super::graphql::{Question, execute};
+use super::graphql::{Asker, Question, execute};
 use super::request_id::RequestId;
 use super::{AppState, viewer};
 use crate::graphql::INTERNAL;
@@ -27,6 +27,9 @@ pub(super) const PATH: &str = "/v1/billing/invoices/{id}/pay-url";
 
 /// The question behind it.
 const QUESTION: &str = "query PayUrl($id: ID!) { invoice(id: $id) { payUrl } }";
+
+/// What it costs: an invoice and its pay link.
+const COST: u64 = 11;
 
 /// How long an answer may take in all; Stripe gets less of it.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -48,13 +51,21 @@ pub(super) async fn handle(
         return problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, &request);
     };
     let Ok(_seat) = state.room.enter(viewer.tenant().id()).await else { return Refusal::Overloaded.problem(&request) };
+    let limit = state.documents.settings.cost_limits.of(&viewer);
+    let charge = match state.rates.charge(&viewer, limit, COST).await {
+        Ok(charge) => charge,
+        Err(refusal) => return refusal.problem(&request),
+    };
     let variables = Variables::from_json(json!({ "id": id }));
     let question = Question { document, operation_name: None, variables };
-    let answered = execute(&state, &state.schema, (viewer, &head), question, false);
-    match tokio::time::timeout(TIMEOUT, answered).await {
+    let asker = Asker { viewer, head: &head, charged: charge.shown() };
+    let answered = execute(&state, &state.schema, asker, question, false);
+    let mut response = match tokio::time::timeout(TIMEOUT, answered).await {
         Ok(answered) => answer(&answered, &request),
         Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),
-    }
+    };
+    response.headers_mut().extend(charge.headers());
+    response
 }
 
 fn answer(answered: &Answered, request: &RequestId) -> Response {

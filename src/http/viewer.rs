@@ -8,6 +8,7 @@ use axum::http::Method;
 use axum::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue};
 use axum::http::request::Parts;
 
+use super::client::ClientAddress;
 use super::error::Refusal;
 use super::{AppState, GRAPHQL_PATH, csrf};
 use crate::auth::{AuthFailure, Credential};
@@ -47,7 +48,8 @@ enum NoCredential {
 /// # Errors
 /// [`Refusal::Unauthenticated`] and [`Refusal::SeveralCredentials`] without saying why, which is logged;
 /// [`Refusal::CrossSite`] and [`Refusal::BodyType`] for a cookie that a foreign page may have sent along;
-/// [`Refusal::Unverifiable`] when the credential cannot be looked up.
+/// [`Refusal::Unverifiable`] when the credential cannot be looked up; [`Refusal::RateLimited`] when its address had too many
+/// bad ones.
 pub(super) async fn of(state: &AppState, head: &Parts) -> Result<Viewer, Refusal> {
     let credential = credential(&head.headers, state.plain_cookie).map_err(|reason| {
         tracing::info!(%reason, "a credential was refused");
@@ -59,13 +61,15 @@ pub(super) async fn of(state: &AppState, head: &Parts) -> Result<Viewer, Refusal
     if matches!(credential, Credential::Session(_)) {
         check_page(state, head)?;
     }
-    state.auth.viewer(credential).await.map_err(|failure| match failure {
-        AuthFailure::Refused(reason) => {
+    match state.auth.viewer(credential).await {
+        Ok(viewer) => Ok(viewer),
+        Err(AuthFailure::Refused(reason)) => {
             tracing::info!(%reason, "a credential was refused");
-            Refusal::Unauthenticated
+            let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+            Err(state.rates.bad_credential(address).await)
         }
-        failure => Refusal::Unverifiable(failure),
-    })
+        Err(failure) => Err(Refusal::Unverifiable(failure)),
+    }
 }
 
 /// The session that the cookie of a request holds, when that is its only credential and its own page sent it.

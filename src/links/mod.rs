@@ -18,7 +18,6 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +29,7 @@ pub use self::error::LinkError;
 use self::flights::Flights;
 pub use self::flights::UpstreamStats;
 pub use self::freshness::{Freshness, Wanted, guaranteed_until, links_freshness, receipt_freshness};
-use self::pace::Pace;
+pub use self::pace::PayLinkPace;
 pub use self::remember::Refresher;
 use self::remember::{Refresh, refresher};
 pub use self::resolve::{Ask, Asker, LinkKey, Seen, State};
@@ -58,7 +57,7 @@ struct Stripe {
     flights: Flights,
     behind: mpsc::Sender<Refresh>,
     time: Duration,
-    pace: Pace,
+    pace: PayLinkPace,
 }
 
 impl Links {
@@ -67,18 +66,12 @@ impl Links {
         Self { hosts, stripe: None, stats: LinkStats::default() }
     }
 
-    /// Links of these accounts, mirrored in the store; each caller may have so many pay links a minute. The refresher
+    /// Links of these accounts, mirrored in the store; pay links at this pace. The refresher
     /// fetches behind answers, as long as it runs.
-    pub fn live(
-        hosts: LinkHosts,
-        accounts: Arc<Accounts>,
-        store: Store,
-        pay_links_per_minute: NonZeroU32,
-    ) -> (Self, Refresher) {
+    pub fn live(hosts: LinkHosts, accounts: Arc<Accounts>, store: Store, pace: PayLinkPace) -> (Self, Refresher) {
         let (behind, refreshes) = refresher();
         let stats = LinkStats::default();
         let flights = Flights::new(stats.clone());
-        let pace = Pace::new(pay_links_per_minute);
         let stripe = Stripe { accounts, store, flights, behind, time: UPSTREAM_TIME, pace };
         let links = Self { hosts, stripe: Some(Arc::new(stripe)), stats };
         // What is refreshed behind answers was not asked for, and is not counted as if it were.

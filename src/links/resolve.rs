@@ -187,7 +187,7 @@ impl Links {
         for subject in subjects.iter_mut() {
             let reads = |ask: &Ask| matches!(ask, Ask::Pay) && subject.is_sensible(ask);
             if subject.asks.iter().any(reads) && subject.course(&Ask::Pay, asker.now).is_some() {
-                subject.too_often = stripe.pace.take(asker.tenant.id(), asker.subject, Moment::now()).await.err();
+                subject.too_often = stripe.pace.take(asker.tenant.id(), asker.subject).await.err();
             }
         }
     }

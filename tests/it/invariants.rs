@@ -18,7 +18,7 @@ use fake_stripe::{Fault, FaultKind, Hostile, Invoice};
 use url::Url;
 
 use self::life::{AT_STRIPE, Life, Step, for_random_lives};
-use crate::support::app::PAY_LINKS;
+use crate::support::app::pay_links;
 use crate::support::database::Engine;
 use crate::support::hooks::client_of;
 
@@ -237,7 +237,7 @@ async fn seen(life: &Life, links: &Links, ask: Ask) -> Vec<(invoice::Model, Seen
 
 fn links(life: &Life) -> Links {
     let accounts = Accounts::new([(life.hooks.tenant.clone(), client_of(&life.fake))], None);
-    Links::live(LinkHosts::default(), Arc::new(accounts), life.hooks.store.clone(), PAY_LINKS).0
+    Links::live(LinkHosts::default(), Arc::new(accounts), life.hooks.store.clone(), pay_links()).0
 }
 
 #[test]

@@ -8,7 +8,8 @@ use billing_gateway::domain::bill::{Bill, BillKeys};
 use billing_gateway::domain::ids;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, Viewer};
-use billing_gateway::links::{Accounts, Links, Refresher};
+use billing_gateway::links::{Accounts, Links, Refresher, PayLinkPace};
+use billing_gateway::rate::Limiter;
 use billing_gateway::stats::StripeStats;
 use billing_gateway::store::bill;
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeClient, StripeConfig, StripeLimits};
@@ -110,7 +111,7 @@ fn live(gateway: &Gateway, tenant: &TenantId, base: &str) -> (Links, Refresher) 
         stats: StripeStats::default(),
     });
     let accounts = Arc::new(Accounts::new([(tenant.clone(), client.unwrap())], None));
-    Links::live(hosts, accounts, gateway.store.clone(), rate_per_second)
+    Links::live(hosts, accounts, gateway.store.clone(), PayLinkPace::new(Arc::new(Limiter::local()), rate_per_second))
 }
 
 pub(crate) fn id(number: usize) -> InvoiceId {

@@ -89,6 +89,7 @@ impl Check {
             webhooks: self.webhooks(given),
             webhook_keep: self.webhook_keep(given),
             documents: self.documents(given),
+            rate: self.rate(given),
         }
     }
 

@@ -6,6 +6,7 @@
 
 mod check;
 mod documents;
+mod rate;
 mod stripe;
 mod transport;
 mod webhooks;
@@ -28,6 +29,7 @@ use crate::store::{DatabaseUrl, PoolSettings};
 use crate::stripe::BaseUrl;
 use check::{Check, explorer_word};
 pub use documents::DocumentConfig;
+pub use rate::RateConfig;
 pub use stripe::{OwnKey, StripeAccess};
 use webhooks::EndpointGiven;
 pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
@@ -86,6 +88,11 @@ mod env {
     pub(super) const COST_LIMIT: &str = "BILLING_COST_LIMIT";
     pub(super) const COST_LIMIT_CUSTOMERS: &str = "BILLING_COST_LIMIT_CUSTOMERS";
     pub(super) const DOCUMENT_CACHE_MIB: &str = "BILLING_DOCUMENT_CACHE_MIB";
+    pub(super) const RATE_OPERATIONS: &str = "BILLING_RATE_OPERATIONS";
+    pub(super) const RATE_REFILL_SECONDS: &str = "BILLING_RATE_REFILL_SECONDS";
+    pub(super) const RATE_BAD_CREDENTIALS_PER_MINUTE: &str = "BILLING_RATE_BAD_CREDENTIALS_PER_MINUTE";
+    pub(super) const RATE_SHARED_URL: &str = "BILLING_RATE_SHARED_URL";
+    pub(super) const RATE_WITHOUT_SHARED: &str = "BILLING_RATE_WITHOUT_SHARED";
     pub(super) const PERSISTED_QUERIES: &str = "BILLING_PERSISTED_QUERIES";
     pub(super) const TRUSTED_DOCUMENTS: &str = "BILLING_TRUSTED_DOCUMENTS";
     pub(super) const TRUSTED_MODE: &str = "BILLING_TRUSTED_MODE";
@@ -280,6 +287,22 @@ pub struct Settings {
     /// What an operation of a customer may cost at the most [default: 1000]
     #[arg(long, global = true, env = env::COST_LIMIT_CUSTOMERS, value_name = "NUMBER", hide_short_help = true)]
     cost_limit_customers: Option<Given>,
+    /// A caller may ask at once for so many operations that cost as much as one may [default: 50]
+    #[arg(long, global = true, env = env::RATE_OPERATIONS, value_name = "NUMBER", hide_short_help = true)]
+    rate_operations: Option<Given>,
+    /// In how many seconds all of that comes back [default: 100]
+    #[arg(long, global = true, env = env::RATE_REFILL_SECONDS, value_name = "SECONDS", hide_short_help = true)]
+    rate_refill_seconds: Option<Given>,
+    /// How many bad credentials one address may send within a minute [default: 60]
+    #[arg(long, global = true, env = env::RATE_BAD_CREDENTIALS_PER_MINUTE, value_name = "NUMBER", hide_short_help = true)]
+    rate_bad_credentials_per_minute: Option<Given>,
+    /// A Redis or Valkey in which replicas count together: `redis://HOST:PORT`, with TLS `rediss://…`; without one each
+    /// counts for itself
+    #[arg(long, global = true, env = env::RATE_SHARED_URL, value_name = "URL", hide_env_values = true, hide_short_help = true)]
+    rate_shared_url: Option<Given>,
+    /// While that cannot be asked: `open` (each replica counts for itself) or `closed` (nobody is served) [default: open]
+    #[arg(long, global = true, env = env::RATE_WITHOUT_SHARED, value_name = "CHOICE", hide_short_help = true)]
+    rate_without_shared: Option<Given>,
     /// Memory for parsed documents, in mebibytes; 0 keeps none [default: 32]
     #[arg(long, global = true, env = env::DOCUMENT_CACHE_MIB, value_name = "MIB", hide_short_help = true)]
     document_cache_mib: Option<Given>,
@@ -379,6 +402,8 @@ pub struct Config {
     pub webhook_keep: Duration,
     /// Documents: what they may cost, what is kept of them, and which are trusted.
     pub documents: DocumentConfig,
+    /// How much callers may ask for over time.
+    pub rate: RateConfig,
     /// What is logged.
     pub log: LogConfig,
 }
@@ -481,6 +506,14 @@ impl Settings {
             cost_limit: first(self.cost_limit, file.cost_limit),
             cost_limit_customers: first(self.cost_limit_customers, file.cost_limit_customers),
             document_cache_mib: first(self.document_cache_mib, file.document_cache_mib),
+            rate_operations: first(self.rate_operations, file.rate_operations),
+            rate_refill_seconds: first(self.rate_refill_seconds, file.rate_refill_seconds),
+            rate_bad_credentials_per_minute: first(
+                self.rate_bad_credentials_per_minute,
+                file.rate_bad_credentials_per_minute,
+            ),
+            rate_shared_url: first(self.rate_shared_url, file.rate_shared_url),
+            rate_without_shared: first(self.rate_without_shared, file.rate_without_shared),
             persisted_queries: first(self.persisted_queries, file.persisted_queries),
             trusted_documents: first(self.trusted_documents, file.trusted_documents),
             trusted_mode: first(self.trusted_mode, file.trusted_mode),
@@ -586,6 +619,7 @@ impl Config {
         ];
         shown.extend(transport::shown(&self.transport));
         shown.extend(self.documents.shown());
+        shown.extend(self.rate.shown());
         shown
     }
 }

@@ -84,7 +84,7 @@ impl Drop for Place {
 }
 
 /// What counts as one address: of IPv6 the network of 64 bits, since whoever has one address there has all of it.
-fn household(address: IpAddr) -> IpAddr {
+pub(crate) fn household(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

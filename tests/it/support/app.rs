@@ -13,9 +13,10 @@ use billing_gateway::domain::browser_session::SessionPolicy;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::http::{
-    self, AppState, DocumentSettings, Documents, ExplorerMode, RequestStats, Room, Transport, Trusted,
+    self, AppState, DocumentSettings, Documents, ExplorerMode, Rates, RequestStats, Room, Transport, Trusted,
 };
-use billing_gateway::links::{Accounts, Links};
+use billing_gateway::links::{Accounts, Links, PayLinkPace};
+use billing_gateway::rate::Limiter;
 use billing_gateway::stats::StripeStats;
 use billing_gateway::store::tenant::System;
 use billing_gateway::store::{DatabaseUrl, PoolSettings, Store};
@@ -33,6 +34,11 @@ pub(crate) const SECRET: &str = "a secret of the tests, longer than 32 bytes";
 
 /// Pay links that one caller may have in a minute.
 pub(crate) const PAY_LINKS: NonZeroU32 = NonZeroU32::new(30).unwrap();
+
+/// The pace of pay links of one server.
+pub(crate) fn pay_links() -> PayLinkPace {
+    PayLinkPace::new(Arc::new(Limiter::local()), PAY_LINKS)
+}
 
 /// A client for servers on this machine. It needs no certificates, and does not read those of the system.
 pub(crate) fn http_client() -> reqwest::Client {
@@ -71,7 +77,8 @@ fn live_links(base: &str, store: &Store) -> Links {
         limits: StripeLimits::default(),
         stats: StripeStats::default(),
     };
-    let (links, refresher) = Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone(), PAY_LINKS);
+    let (links, refresher) =
+        Links::live(hosts, Arc::new(Accounts::new([], Some(platform))), store.clone(), pay_links());
     tokio::spawn(refresher.run());
     links
 }
@@ -86,12 +93,15 @@ struct Setup {
     documents: Documents,
     /// The keys of an identity provider.
     jwks: Option<Arc<Jwks>>,
+    /// How much callers may ask for.
+    rates: Rates,
 }
 
 impl Setup {
     fn new() -> Self {
         let (transport, documents) = (Transport::default(), documents());
-        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents, jwks: None }
+        let rates = Rates::default();
+        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents, jwks: None, rates }
     }
 }
 
@@ -135,6 +145,11 @@ impl TestApp {
         Self::start(Setup { documents, ..Setup::new() }).await
     }
 
+    /// A server on SQLite whose callers may ask for so much.
+    pub(crate) async fn with_rates(rates: Rates) -> Self {
+        Self::start(Setup { rates, ..Setup::new() }).await
+    }
+
     /// A server on SQLite that meets clients in its own way.
     pub(crate) async fn with_transport(transport: Transport) -> Self {
         Self::start(Setup { transport, ..Setup::new() }).await
@@ -151,7 +166,7 @@ impl TestApp {
     }
 
     async fn start(setup: Setup) -> Self {
-        let Setup { engine, pools, stripe, transport, documents, jwks } = setup;
+        let Setup { engine, pools, stripe, transport, documents, jwks, rates } = setup;
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -178,6 +193,7 @@ impl TestApp {
             stats: RequestStats::default(),
             transport: transport.clone(),
             room: Room::new(&transport),
+            rates,
             draining: AtomicBool::new(false),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -13,7 +13,7 @@ use billing_gateway::auth::JwtKeys;
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
-use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, RequestStats, Room, Transport};
+use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, Rates, RequestStats, Room, Transport};
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
 use billing_gateway::stats::{StripeStats, WebhookStats};
@@ -397,6 +397,7 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         stats: RequestStats::default(),
         transport: Transport::default(),
         room: Room::new(&Transport::default()),
+        rates: Rates::default(),
         draining: AtomicBool::new(false),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
