@@ -216,12 +216,15 @@ impl Life {
         self.tell_refund(self.refunds.len() - 1, RefundState::Succeeded);
     }
 
+    /// Days later, in truth: within one second nobody can tell a refund that failed from one that nobody named.
     fn refund_fails(&mut self) {
         let Some(number) = self.refunds.iter().rposition(|refund| !refund.failed) else { return };
+        self.now += 1;
         let refund = &mut self.refunds[number];
         refund.failed = true;
         self.charges[refund.charge].refunded -= refund.amount;
         self.tell_refund(number, RefundState::Failed);
+        self.now += 1;
     }
 
     /// Every other refund is told of by its charge alone.

@@ -1,7 +1,6 @@
 //! Random lives of two invoices: Stripe changes them, tells of it late, twice and in any order, and is asked in between.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
 use billing_gateway::actions::apply_event::{Backoff, Work, apply_event};
 use billing_gateway::actions::replay_events::replay_events;
@@ -228,10 +227,21 @@ impl Life {
         tx.commit().await.unwrap();
     }
 
-    /// The digest of every row.
-    pub(crate) async fn digest(&self) -> String {
-        let reader = self.hooks.store.reader(&Arc::default());
-        format!("{:?}", billing_gateway::store::dump(&self.hooks.inbox.system, &reader).await.unwrap())
+    /// Stripe is another's from now on: its questions go there.
+    pub(crate) fn ask(&mut self, fake: &FakeStripe) {
+        self.accounts = Accounts::new([(self.hooks.tenant.clone(), client_of(fake))], None);
+    }
+
+    /// Every invoice, payment and entry of the history, to the last column. When the mirror was read is no part of it:
+    /// Stripe may be asked again.
+    pub(crate) async fn rows(&self) -> String {
+        let mut rows = String::new();
+        for id in &self.ids {
+            let (invoice, payments) = (self.hooks.invoice(id).await, self.hooks.payments(id).await);
+            let history = self.hooks.history(id).await;
+            rows.push_str(&format!("{invoice:#?}\n{payments:#?}\n{history:#?}\n"));
+        }
+        rows
     }
 }
 
