@@ -62,17 +62,17 @@ async fn every_field_costs_what_follows_from_what_it_gives_or_is_listed() {
                 continue;
             }
             let in_page = type_name.ends_with("Connection") || type_name.ends_with("Edge");
-            let is_page = gives.ends_with("Connection");
+            let gives_page = gives.ends_with("Connection");
             let own = match gives {
                 _ if type_name == "Mutation" => 10,
                 "URL" => 5,
-                _ if is_page => 1,
+                _ if gives_page => 1,
                 _ if in_page => 0,
                 gives => u64::from(ROWS.contains(&gives)),
             };
             assert_eq!(rule.own, own, "{type_name}.{}", field.name);
-            assert_eq!(matches!(rule.times, Times::Counted { .. }), is_page, "{type_name}.{}", field.name);
-            assert!(is_page || rule.times == Times::Fixed(1), "{type_name}.{}", field.name);
+            assert_eq!(matches!(rule.times, Times::Counted { .. }), gives_page, "{type_name}.{}", field.name);
+            assert!(gives_page || rule.times == Times::Fixed(1), "{type_name}.{}", field.name);
         }
     }
     assert!(checked > 250, "{checked}");

@@ -202,6 +202,7 @@ async fn trusted_documents_can_be_left_aside() {
 // ---- The cache --------------------------------------------------------------------------------------------------
 
 /// Requests for one document, valid and not, one after the other: what is remembered of those before must not show.
+#[expect(clippy::too_many_lines, reason = "a list")]
 fn conversations(invoice: &str) -> Vec<(&'static str, Vec<Value>)> {
     let page = "query($first: Int, $after: String) { invoices(first: $first, after: $after) { nodes { number } } }";
     let required = "query($id: ID!, $n: Int!) { invoice(id: $id) { lineItems(first: $n) { description } } }";
@@ -309,6 +310,7 @@ fn the_validators_do_not_look_at_values_of_our_scalars() {
 /// one after the other in turn, on SQLite. On a machine with other work the quickest says more than the median.
 #[tokio::test]
 #[ignore = "a measurement, for ./dev bench documents"]
+#[expect(clippy::print_stderr, reason = "what was measured")]
 async fn what_is_saved_on_a_document_that_is_known() {
     let gateway = Gateway::new(Engine::Sqlite).await;
     let demo = load(&gateway).await;

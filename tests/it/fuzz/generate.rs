@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// Numbers that look like chance (SplitMix64), so that an input is known by its seed.
+/// Numbers that look like chance (`SplitMix64`), so that an input is known by its seed.
 pub(crate) struct Chance(u64);
 
 impl Chance {
@@ -122,8 +122,11 @@ pub(crate) fn changed(chance: &mut Chance, text: &str) -> String {
     letters.into_iter().collect()
 }
 
-/// Fields that lead on, by the type they stand on: name, arguments, type.
-const EDGES: [(&str, &[(&str, bool, &str)]); 7] = [
+/// A field that leads on: its name, whether it says how many, the type it gives.
+type Edge = (&'static str, bool, &'static str);
+
+/// Fields that lead on, by the type they stand on.
+const EDGES: [(&str, &[Edge]); 7] = [
     (
         "Query",
         &[

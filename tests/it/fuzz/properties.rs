@@ -42,7 +42,7 @@ pub(crate) fn document(text: &str) -> bool {
     for (name, operation) in parsed.operations.iter() {
         let naive = Naive { document: &parsed, operation: &operation.node };
         if let Some(cost) = naive.cost() {
-            assert_eq!(plan.cost(name.map(|name| name.as_str()), variable), cost, "{name:?} {text}");
+            assert_eq!(plan.cost(name.map(Name::as_str), variable), cost, "{name:?} {text}");
         }
     }
     true
