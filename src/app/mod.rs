@@ -12,7 +12,6 @@ pub mod jobs;
 mod listing;
 pub mod log;
 pub mod metrics;
-mod panics;
 pub mod stripe_verify;
 pub mod verify;
 pub mod wiring;

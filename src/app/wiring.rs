@@ -24,7 +24,7 @@ use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::{LOOK, Reconciler};
 use super::jobs::webhooks::{Running, Worker, WorkerSettings};
 use super::metrics::Metrics;
-use super::{AppError, descriptors, documents, panics};
+use super::{AppError, descriptors, documents};
 use crate::actions::create_tenant::{self, NewTenant};
 use crate::actions::replay_events;
 use crate::actions::take_event::Endpoint;
@@ -191,7 +191,6 @@ pub async fn serve(
     demo: Option<DemoOptions>,
     announce: impl FnOnce(&Ready, Option<&Demo>),
 ) -> Result<(), AppError> {
-    panics::report();
     descriptors::reserve(config.transport.connections_max);
     let listen = |source| AppError::Listen { address: config.listen, source };
     let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
