@@ -425,6 +425,8 @@ fn planted(column: &impl ColumnTrait, word: &str, key: &str) -> Option<String> {
     let name = column.as_str();
     let json = |value: Value| format!("\"{name}\" = '{value}'");
     match column.def().get_column_type() {
+        // Whom a key is for decides who sees it.
+        ColumnType::JsonBinary if name == "customer_ids" => None,
         // Where anything but one certain text would be refused, or filtered out by what reads it.
         ColumnType::String(_) if ["country", "sha256", "secret_sha256", "entity_type", "entity_id"].contains(&name) => {
             None
@@ -446,8 +448,7 @@ fn planted(column: &impl ColumnTrait, word: &str, key: &str) -> Option<String> {
         ColumnType::JsonBinary if name.ends_with("_ids") || name.ends_with("_paths") || name == "extra_lines" => {
             Some(json(json!([word])))
         }
-        // Whom a key is for decides who sees it.
-        ColumnType::JsonBinary if name == "tax_config" || name == "customer_ids" => None,
+        ColumnType::JsonBinary if name == "tax_config" => None,
         ColumnType::JsonBinary => Some(json(json!({ "text": word }))),
         _ => None,
     }
