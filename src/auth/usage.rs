@@ -60,9 +60,9 @@ pub struct UsageWriter {
 
 impl Usage {
     pub(super) fn new(store: Store, system: System, clock: Clock, policy: SessionPolicy) -> (Self, UsageWriter) {
-        let (notes, received) = channel(WAITING_MAX);
-        let noted = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(APART).build();
-        (Self { noted, notes }, UsageWriter { notes: received, store, system, clock, policy })
+        let (sender, notes) = channel(WAITING_MAX);
+        let recent = Cache::builder().max_capacity(REMEMBERED_MAX).time_to_live(APART).build();
+        (Self { noted: recent, notes: sender }, UsageWriter { notes, store, system, clock, policy })
     }
 
     /// Notes that a credential was used, unless that was done within the last minute.

@@ -74,9 +74,9 @@ impl KeySet {
             return Err(BadSet::TooMany(document.keys.len()));
         }
         let objects: Vec<_> = document.keys.iter().filter_map(Value::as_object).collect();
-        let names: Vec<_> = objects.iter().filter_map(|jwk| kid(jwk)).collect();
+        let kids: Vec<_> = objects.iter().filter_map(|jwk| kid(jwk)).collect();
         let mut seen = BTreeSet::new();
-        let repeated: BTreeSet<_> = names.iter().filter(|name| !seen.insert(**name)).collect();
+        let repeated: BTreeSet<_> = kids.iter().filter(|kid| !seen.insert(**kid)).collect();
         let named = objects.iter().filter_map(|jwk| kid(jwk).map(|kid| (kid, jwk)));
         let once = named.filter(|(kid, _)| !repeated.contains(kid));
         let keys: BTreeMap<_, _> = once.filter_map(|(kid, jwk)| Some((kid.to_owned(), key(jwk)?))).collect();

@@ -197,7 +197,9 @@ impl Life {
     pub(crate) async fn replay(&mut self) {
         for event in self.hooks.events().await {
             let which = Replay::Event(event.event_id);
-            replay_events(&self.hooks.store, &self.hooks.inbox.system, &Actor::operator(), &which, self.now).await.unwrap();
+            replay_events(&self.hooks.store, &self.hooks.inbox.system, &Actor::operator(), &which, self.now)
+                .await
+                .unwrap();
         }
         self.work().await;
     }
