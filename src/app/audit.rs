@@ -45,13 +45,12 @@ pub async fn verify(config: &StoreConfig, tenant: Option<&TenantId>) -> Result<V
 /// [`AppError::Store`].
 pub async fn verify_in(store: &Store, system: &System, tenant: Option<&TenantId>) -> Result<Vec<Followed>, AppError> {
     let reader = store.reader(&Arc::default());
-    let chains = match tenant {
-        Some(tenant) => BTreeSet::from([tenant.clone()]),
-        None => {
-            let noted = store::audit_log::heads(system, &reader).await?.into_iter().map(|head| head.tenant_id);
-            let written = store::audit_log::chains(system, &reader).await?;
-            noted.chain(written).collect()
-        }
+    let chains: BTreeSet<_> = if let Some(tenant) = tenant {
+        BTreeSet::from([tenant.clone()])
+    } else {
+        let noted = store::audit_log::heads(system, &reader).await?.into_iter().map(|head| head.tenant_id);
+        let written = store::audit_log::chains(system, &reader).await?;
+        noted.chain(written).collect()
     };
     let mut followed = Vec::new();
     for chain in chains {

@@ -157,13 +157,12 @@ impl Authenticator {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let version = self.config.jwks.as_ref().map_or(0, |jwks| jwks.version());
         let known = self.verified.get(&digest).await;
-        let verified = match known.filter(|known| known.version.is_none_or(|with| with == version)) {
-            Some(known) => known,
-            None => {
-                let verified = Arc::new(self.verify(text, version).await?);
-                self.verified.insert(digest, Arc::clone(&verified)).await;
-                verified
-            }
+        let verified = if let Some(known) = known.filter(|known| known.version.is_none_or(|with| with == version)) {
+            known
+        } else {
+            let verified = Arc::new(self.verify(text, version).await?);
+            self.verified.insert(digest, Arc::clone(&verified)).await;
+            verified
         };
         let end = verified.viewer.expires_at + TimeDelta::seconds(LEEWAY_SECONDS);
         if end <= self.now().utc() {

@@ -61,7 +61,9 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             } else if chains.is_empty() {
                 output::line("There are no entries.");
             } else {
-                chains.iter().for_each(|chain| output::line(chain_line(chain)));
+                for chain in &chains {
+                    output::line(chain_line(chain));
+                }
             }
             let broken = chains.iter().find_map(|chain| Some((name(&chain.tenant), chain.broken.clone()?)));
             broken.map_or(Ok(()), |(chain, why)| Err(CliError::BrokenChain(chain.to_owned(), why)))
@@ -74,7 +76,9 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             } else if entries.is_empty() {
                 output::line("There are none.");
             } else {
-                entries.iter().for_each(|entry| output::line(line(entry)));
+                for entry in &entries {
+                    output::line(line(entry));
+                }
             }
             Ok(())
         }

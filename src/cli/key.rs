@@ -117,7 +117,9 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             } else if keys.is_empty() {
                 output::line("There are none.");
             } else {
-                keys.iter().for_each(|row| output::line(line(row, now)));
+                for row in &keys {
+                    output::line(line(row, now));
+                }
             }
         }
         Command::Rotate { id, grace, of } => {

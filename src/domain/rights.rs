@@ -76,7 +76,7 @@ impl Grantor {
     }
 
     /// Kinds differ in what they see beside their scopes: drafts exist for a merchant and its services.
-    const fn may_grant_kind(&self, kind: CredentialKind) -> bool {
+    const fn may_grant_kind(self, kind: CredentialKind) -> bool {
         match self.kind {
             None | Some(PrincipalKind::Merchant) => true,
             Some(PrincipalKind::Service) => matches!(kind, CredentialKind::Service | CredentialKind::Partner),

@@ -67,7 +67,7 @@ impl Mutation {
                 let writes = request.writes()?;
                 let tenant = request.viewer.tenant();
                 let link = (&invoice.id, url.as_str());
-                note_pay_link(&writes.store, tenant, &writes.actor, link, writes.credentials_now).await?;
+                Box::pin(note_pay_link(&writes.store, tenant, &writes.actor, link, writes.credentials_now)).await?;
             }
             let expires_at = found.as_ref().filter(|_invoice| url.is_some()).map(|invoice| {
                 let guaranteed = guaranteed_until(request.now);

@@ -167,9 +167,7 @@ impl Refusal {
     fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated | Self::SeveralCredentials => "UNAUTHENTICATED",
-            Self::Unverifiable(AuthFailure::Slow) => "TIMEOUT",
             Self::Unverifiable(AuthFailure::Provider) => "UPSTREAM_UNAVAILABLE",
-            Self::Unverifiable(_) => "STORE_UNAVAILABLE",
             Self::CrossSite => "CSRF_REFUSED",
             Self::Overloaded => OVERLOADED,
             Self::HeadersTooLarge
@@ -181,7 +179,7 @@ impl Refusal {
             | Self::Params(_)
             | Self::Variable(_) => "BAD_USER_INPUT",
             Self::BodyTooLarge => "QUERY_TOO_LARGE",
-            Self::BodyTooSlow | Self::Timeout => "TIMEOUT",
+            Self::BodyTooSlow | Self::Timeout | Self::Unverifiable(AuthFailure::Slow) => "TIMEOUT",
             Self::Gate(error) => error.code(),
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
             Self::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
@@ -192,6 +190,7 @@ impl Refusal {
             Self::PersistedOff => "PERSISTED_QUERY_NOT_SUPPORTED",
             Self::PersistedMismatch => "PERSISTED_QUERY_MISMATCH",
             Self::NotTrusted => "DOCUMENT_NOT_TRUSTED",
+            Self::Unverifiable(_) => "STORE_UNAVAILABLE",
             Self::Internal => "INTERNAL",
         }
     }

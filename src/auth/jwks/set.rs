@@ -1,6 +1,6 @@
 //! The keys of an identity provider, read from its JSON Web Key Set (RFC 7517).
 //!
-//! The algorithm follows from the key alone: RSA is RS256, P-256 is ES256, Ed25519 is EdDSA. What is no public key for
+//! The algorithm follows from the key alone: RSA is RS256, P-256 is ES256, Ed25519 is `EdDSA`. What is no public key for
 //! signatures that we know, is weak, has no name, or shares its name with another, is passed over.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -243,7 +243,7 @@ mod tests {
     fn what_is_no_set_is_refused() {
         let deep = format!("{{\"keys\":{}{}}}", "[".repeat(10_000), "]".repeat(10_000));
         for text in ["", "null", "[]", "{}", "{\"keys\":{}}", "{\"keys\":7}", "{\"keys\":[", &deep] {
-            assert_eq!(KeySet::read(text.as_bytes().to_vec()).err(), Some(BadSet::Unreadable), "{:.40}", text);
+            assert_eq!(KeySet::read(text.as_bytes().to_vec()).err(), Some(BadSet::Unreadable), "{text:.40}");
         }
     }
 
