@@ -168,12 +168,12 @@ async fn r13_a_full_disk_under_sqlite_refuses_writes_answers_reads_and_goes_on_w
 async fn r13_a_full_disk_under_postgres_refuses_writes_answers_reads_and_goes_on_when_there_is_room() {
     // As long as a file of its log, which it could not do without.
     for narrow in Narrow::all(16 << 20) {
-        let server = if narrow == Narrow::Disk { OwnServer::on_small_disk() } else { OwnServer::start() };
-        let mut served = Served::demo(&server.url, &[]);
-        let limit = Box::new(|bytes| server.limit_files(bytes));
-        let disk = Disk { narrow, filler: server.folder_as_it_sees_it().join("filler"), limit };
+        let postgres = if narrow == Narrow::Disk { OwnServer::on_small_disk() } else { OwnServer::start() };
+        let mut served = Served::demo(&postgres.url, &[]);
+        let limit = Box::new(|bytes| postgres.limit_files(bytes));
+        let disk = Disk { narrow, filler: postgres.folder_as_it_sees_it().join("filler"), limit };
         let sent = sent_through(&served, &disk).await;
-        agree(&server.url, &sent).await;
+        agree(&postgres.url, &sent).await;
         served.is_sound();
     }
 }

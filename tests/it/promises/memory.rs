@@ -27,7 +27,7 @@ type Attack = (&'static str, Vec<Option<u16>>, Box<dyn Fn(&Served) -> Sent>);
 
 enum Sent {
     /// An ordinary request.
-    Request(RequestBuilder),
+    Request(Box<RequestBuilder>),
     /// A body to this path of so many mebibytes, which does not say how long it is.
     Endless(&'static str, usize),
 }
@@ -37,7 +37,7 @@ fn attack(
     statuses: &[Option<u16>],
     request: impl Fn(&Served) -> RequestBuilder + 'static,
 ) -> Attack {
-    (name, statuses.to_vec(), Box::new(move |served| Sent::Request(request(served))))
+    (name, statuses.to_vec(), Box::new(move |served| Sent::Request(Box::new(request(served)))))
 }
 
 fn endless(name: &'static str, path: &'static str) -> Attack {
@@ -46,7 +46,7 @@ fn endless(name: &'static str, path: &'static str) -> Attack {
 
 async fn send(served: &Served, name: &str, sent: Sent) -> Answer {
     match sent {
-        Sent::Request(request) => ask(name.to_owned(), request).await,
+        Sent::Request(request) => ask(name.to_owned(), *request).await,
         Sent::Endless(path, mebibytes) => {
             let at = Instant::now();
             let (status, body) = pour(served, path, mebibytes).await;
@@ -67,7 +67,7 @@ async fn pour(served: &Served, path: &str, mebibytes: usize) -> (Option<u16>, St
     );
     let pouring = async move {
         writing.write_all(head.as_bytes()).await?;
-        let piece = [b"10000\r\n".as_slice(), &[b' '; 1 << 16], b"\r\n"].concat();
+        let piece = [b"10000\r\n".as_slice(), &vec![b' '; 1 << 16], b"\r\n"].concat();
         for _ in 0..mebibytes * 16 {
             writing.write_all(&piece).await?;
         }

@@ -37,7 +37,8 @@ fn with_nul(api: &Api, type_name: &str) -> Vec<String> {
 /// What has to be given beside the argument of that name.
 fn arguments(api: &Api, all: &[Input], but: &str) -> String {
     let needed = all.iter().filter(|input| input.name != but && input.of.is_required());
-    needed.map(|input| format!(", {}: {}", input.name, plain(api, input.of.named()))).collect()
+    let given: Vec<_> = needed.map(|input| format!(", {}: {}", input.name, plain(api, input.of.named()))).collect();
+    given.concat()
 }
 
 fn plain(api: &Api, type_name: &str) -> String {
