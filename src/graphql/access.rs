@@ -527,6 +527,7 @@ pub const TABLE: &[TypeAccess] = &[
     TypeAccess { name: "MetadataEntry", open: &["key", "value"], scoped: &[] },
     TypeAccess { name: "ExternalAttribute", open: &["key", "value"], scoped: &[] },
     TypeAccess { name: "PageInfo", open: &["hasNextPage", "hasPreviousPage", "startCursor", "endCursor"], scoped: &[] },
+    TypeAccess { name: "RateLimit", open: &["limit", "remaining", "cost", "resetAt"], scoped: &[] },
     TypeAccess {
         name: "CurrencyTotals",
         open: &["currency", "count", "total", "amountDue", "amountPaid", "amountRemaining"],

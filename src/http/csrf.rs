@@ -4,8 +4,7 @@
 //! first is a body of JSON and a header of its own; and it cannot hide where it is from. So all of that is demanded of
 //! requests that have nothing but a cookie to show. A token in a header needs none of it: no page has it by accident.
 
-use axum::http::Method;
-use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, ORIGIN};
+use axum::http::header::{HOST, HeaderMap, HeaderName, ORIGIN};
 
 use super::error::Refusal;
 use super::media;
@@ -20,21 +19,12 @@ const MARKS: [HeaderName; 2] =
 /// Where browsers say how the page is related to us.
 const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Demands it of a request that has a session's cookie and no token. `origins` are those of other sites that may ask.
-///
-/// # Errors
-/// [`Refusal::CrossSite`]; [`Refusal::BodyType`] when the body of a POST is not said to be JSON.
-pub(super) fn guard(method: &Method, headers: &HeaderMap, origins: &[String]) -> Result<(), Refusal> {
-    if headers.contains_key(AUTHORIZATION) || !has_session(headers) {
-        return Ok(());
-    }
-    if *method == Method::GET { check_read(headers, origins) } else { check(headers, origins) }
-}
-
 /// Whether a request that may change something was meant.
 ///
+/// `origins` are those of other sites that may ask.
+///
 /// # Errors
-/// As for [`guard`].
+/// [`Refusal::CrossSite`]; [`Refusal::BodyType`] when the body is not said to be JSON.
 pub(super) fn check(headers: &HeaderMap, origins: &[String]) -> Result<(), Refusal> {
     if !media::is_json_body(headers) {
         return Err(Refusal::BodyType);
@@ -49,20 +39,12 @@ pub(super) fn check(headers: &HeaderMap, origins: &[String]) -> Result<(), Refus
 /// Whether a request that only reads comes from a page of ours, or was typed into the address bar.
 ///
 /// # Errors
-/// As for [`guard`].
+/// [`Refusal::CrossSite`].
 pub(super) fn check_read(headers: &HeaderMap, origins: &[String]) -> Result<(), Refusal> {
     // Browsers from before that header have the marks only.
     let is_ours =
         comes_from(headers, &["same-origin", "none"]) || (!headers.contains_key(FETCH_SITE) && has_mark(headers));
     if is_ours && is_known_origin(headers, origins) { Ok(()) } else { Err(Refusal::CrossSite) }
-}
-
-fn has_session(headers: &HeaderMap) -> bool {
-    let lines = headers.get_all(COOKIE).iter();
-    lines.flat_map(|line| line.as_bytes().split(|byte| *byte == b';')).any(|pair| {
-        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
-        name.trim_ascii() == SESSION_COOKIE.as_bytes()
-    })
 }
 
 fn has_mark(headers: &HeaderMap) -> bool {
@@ -91,7 +73,6 @@ fn is_known_origin(headers: &HeaderMap, origins: &[String]) -> bool {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
-    use axum::http::header::CONTENT_TYPE;
 
     use super::*;
 
@@ -124,12 +105,12 @@ mod tests {
     }
 
     fn post(changes: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
-        guard(&Method::POST, &page(changes), &origins())
+        check(&page(changes), &origins())
     }
 
     fn get(changes: &[(&'static str, &'static str)]) -> Result<(), Refusal> {
-        guard(&Method::GET, &page(&[("content-type", "")]), &[]).unwrap();
-        guard(&Method::GET, &page(changes), &origins())
+        check_read(&page(&[("content-type", "")]), &[]).unwrap();
+        check_read(&page(changes), &origins())
     }
 
     #[test]
@@ -192,19 +173,5 @@ mod tests {
             assert!(matches!(get(&[("sec-fetch-site", site)]), Err(Refusal::CrossSite)), "{site}");
         }
         assert!(matches!(get(&[("sec-fetch-site", ""), ("x-csrf-token", "")]), Err(Refusal::CrossSite)));
-    }
-
-    #[test]
-    fn a_token_in_a_header_needs_none_of_it_and_neither_does_no_session() {
-        let bare = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static("__Host-sid=secret"))]);
-        guard(&Method::POST, &bare, &[]).unwrap_err();
-        let mut token = bare;
-        token.insert(AUTHORIZATION, HeaderValue::from_static("Bearer a.b.c"));
-        token.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-        guard(&Method::POST, &token, &[]).unwrap();
-        for cookie in ["sid=secret", "x__Host-sid=1", "theme=__Host-sid"] {
-            let other = HeaderMap::from_iter([(COOKIE, HeaderValue::from_static(cookie))]);
-            guard(&Method::POST, &other, &[]).unwrap();
-        }
     }
 }

@@ -100,13 +100,8 @@ pub(super) enum Refusal {
     #[error("{0}")]
     Variable(#[from] VariableError),
     /// The operation costs more than one may.
-    #[error("The operation costs too much: {requested}, {limit} allowed.")]
-    TooCostly {
-        /// What it costs.
-        requested: u64,
-        /// What one may.
-        limit: u64,
-    },
+    #[error("The operation costs too much: {}, {} allowed.", .0.requested, .0.limit)]
+    TooCostly(Cost),
     /// What the caller may ask for over time is used up; for a bad credential, how often its address may be wrong.
     #[error("Too much was asked for; try again later.")]
     RateLimited(Exhausted),
@@ -140,8 +135,7 @@ impl Refusal {
             extensions.set("requestId", id.as_str());
         }
         let mut of_answer = BTreeMap::new();
-        if let Self::TooCostly { requested, limit } = *self {
-            let cost = Cost { requested, limit, remaining: limit };
+        if let Self::TooCostly(cost) = self {
             extensions.set("cost", cost.shown());
             of_answer.insert("cost".to_owned(), cost.shown());
         }
@@ -184,7 +178,7 @@ impl Refusal {
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
             Self::Invalid(_) => "GRAPHQL_VALIDATION_FAILED",
             Self::Operation(_) => "OPERATION_NOT_RESOLVED",
-            Self::TooCostly { .. } => "QUERY_TOO_COMPLEX",
+            Self::TooCostly(_) => "QUERY_TOO_COMPLEX",
             Self::RateLimited(_) => "RATE_LIMITED",
             Self::NotPersisted => "PERSISTED_QUERY_NOT_FOUND",
             Self::PersistedOff => "PERSISTED_QUERY_NOT_SUPPORTED",
@@ -209,7 +203,7 @@ impl Refusal {
             | Self::BodyTooLarge
             | Self::BodyBroken(_)
             | Self::Params(_) => "request",
-            Self::Gate(_) | Self::TooCostly { .. } => "gate",
+            Self::Gate(_) | Self::TooCostly(_) => "gate",
             Self::Syntax(_)
             | Self::Invalid(_)
             | Self::Operation(_)
@@ -242,7 +236,7 @@ impl Refusal {
             | Self::Invalid(_)
             | Self::Operation(_)
             | Self::Variable(_)
-            | Self::TooCostly { .. }
+            | Self::TooCostly(_)
             | Self::PersistedMismatch
             | Self::NotTrusted => answer::refused_document(media),
             // A step of Apollo's protocol, for which its servers answer 200 under every type.

@@ -21,7 +21,7 @@ use super::cost::Cost;
 use super::error::{BODY_BYTES_MAX, Refusal};
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, body, csrf, media, variables, viewer};
+use super::{AppState, answer, body, media, variables, viewer};
 use crate::domain::actor::Actor;
 use crate::domain::viewer::{Scope, Viewer};
 use crate::graphql::{Charged, RequestContext, Schema, Writes};
@@ -53,7 +53,6 @@ pub(super) async fn handle(
 
 async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
     let deadline = Instant::now() + TIMEOUT;
-    csrf::guard(&head.method, &head.headers, &state.transport.cors_origins)?;
     let viewer = viewer::of(state, head).await?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
@@ -70,7 +69,8 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let requested = found.document.cost(operation_name.as_deref(), &variables);
     let limit = state.documents.settings.cost_limits.of(&viewer);
     if requested > limit {
-        return Err(Refusal::TooCostly { requested, limit });
+        let remaining = state.rates.remaining(&viewer, limit).await;
+        return Err(Refusal::TooCostly(Cost { requested, limit, remaining }));
     }
     let charge = state.rates.charge(&viewer, limit, requested).await?;
     let cost = Cost { requested, limit, remaining: charge.remaining() };

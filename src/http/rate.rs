@@ -55,18 +55,28 @@ impl Rates {
     /// # Errors
     /// [`Refusal::RateLimited`] when it is not there; [`Refusal::Overloaded`] when nobody is to be served uncounted.
     pub(super) async fn charge(&self, viewer: &Viewer, limit: u64, cost: u64) -> Result<Charge, Refusal> {
-        let bucket = Bucket::new(limit.saturating_mul(self.settings.operations), self.settings.refill);
-        let tenant = viewer.tenant().id().0.as_str();
-        let user = Owner::of("user", &[tenant, viewer.kind.name(), &viewer.subject]);
-        let credential = viewer.credential().map_or(user, |id| Owner::of("credential", &[tenant, id]));
+        let bucket = self.bucket(limit);
         let taken = cost.max(1);
-        match self.limiter.take(&[(user, bucket), (credential, bucket)], taken).await {
+        match self.limiter.take(&owners(viewer).map(|owner| (owner, bucket)), taken).await {
             Ok(level) => {
                 Ok(Charge { taken, level: level.unwrap_or_else(|| bucket.level(0)), refill: self.settings.refill })
             }
             Err(Refused::Exhausted(exhausted)) => Err(Refusal::RateLimited(exhausted)),
             Err(Refused::Unavailable) => Err(Refusal::Overloaded),
         }
+    }
+
+    /// What is left to a caller, of whom one operation may cost `limit`.
+    pub(super) async fn remaining(&self, viewer: &Viewer, limit: u64) -> u64 {
+        let bucket = self.bucket(limit);
+        match self.limiter.take(&owners(viewer).map(|owner| (owner, bucket)), 0).await {
+            Ok(level) => level.unwrap_or_else(|| bucket.level(0)).remaining,
+            Err(_not_to_be_had) => 0,
+        }
+    }
+
+    fn bucket(&self, limit: u64) -> Bucket {
+        Bucket::new(limit.saturating_mul(self.settings.operations), self.settings.refill)
     }
 
     /// Counts a bad credential of an address. Credentials that are good are not refused for it: others may be behind the
@@ -80,6 +90,13 @@ impl Rates {
             _ => Refusal::Unauthenticated,
         }
     }
+}
+
+/// Whose buckets an operation takes from: the user's, and the credential's where it has an id.
+fn owners(viewer: &Viewer) -> [Owner; 2] {
+    let tenant = viewer.tenant().id().0.as_str();
+    let user = Owner::of("user", &[tenant, viewer.kind.name(), &viewer.subject]);
+    [user, viewer.credential().map_or(user, |id| Owner::of("credential", &[tenant, id]))]
 }
 
 /// What an operation took, and what is left.

@@ -11,7 +11,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 /// The types of events that are told apart. Anyone with an account at Stripe can make others come.
-const KNOWN: [&str; 22] = [
+const KNOWN: [&str; 32] = [
     "invoice.created",
     "invoice.updated",
     "invoice.finalized",
@@ -34,6 +34,16 @@ const KNOWN: [&str; 22] = [
     "charge.refund.updated",
     "charge.dispute.created",
     "charge.dispute.closed",
+    "refund.created",
+    "refund.updated",
+    "refund.failed",
+    "credit_note.created",
+    "credit_note.updated",
+    "credit_note.voided",
+    "payment_intent.succeeded",
+    "payment_intent.payment_failed",
+    "checkout.session.completed",
+    "setup_intent.succeeded",
 ];
 
 /// All other types.

@@ -351,7 +351,8 @@ async fn nothing_secret_is_logged_counted_or_told_in_a_problem_document() {
         let (out, err) = served.stop();
 
         let is_own = |line: &&str| line.contains("DEBUG") && line.contains("billing_gateway::");
-        assert!(err.lines().filter(is_own).count() > 10, "the level is not the one that was asked for");
+        let own = err.lines().filter(is_own).count();
+        assert!(own > 5, "the level is not the one that was asked for: {own} lines");
         assert!(problems.lines().count() > 20 && metrics.len() > 5_000, "{problems}");
         for (name, text) in [("out", &out), ("err", &err), ("metrics", &metrics), ("problems", &problems)] {
             let found = secrets.in_lines(text);

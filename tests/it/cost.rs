@@ -134,9 +134,9 @@ async fn every_answer_of_an_executed_operation_tells_what_it_cost() {
     let app = TestApp::new().await;
     let invoice = app.invoice("overage-week");
     let answer = app.ask(&app.token("merchant"), &example("reference"), json!({ "id": invoice })).await;
-    assert_eq!(answer["extensions"]["cost"], json!({"requested": 70, "limit": 10_000, "remaining": 9_930}));
+    assert_eq!(answer["extensions"]["cost"], json!({"requested": 70, "limit": 10_000, "remaining": 499_930}));
     let answer = app.ask(&app.token("customer"), "{ viewer { kind } }", json!({})).await;
-    assert_eq!(answer["extensions"]["cost"], json!({"requested": 0, "limit": 1_000, "remaining": 1_000}));
+    assert_eq!(answer["extensions"]["cost"], json!({"requested": 0, "limit": 1_000, "remaining": 49_999}));
     let failed = app.ask(&app.token("merchant"), "{ invoices(first: 0) { nodes { id } } }", json!({})).await;
     assert_eq!(failed["extensions"]["cost"]["requested"], 0, "{failed}");
     let refused = app.ask(&app.token("merchant"), "{ nothing }", json!({})).await;
@@ -149,16 +149,16 @@ async fn who_asks_for_too_much_is_told_how_much_it_is() {
     let customer = app.token("customer");
     let whole = page_of_bills(14);
     let answer = app.ask(&customer, &whole, json!({})).await;
-    assert_eq!(answer["extensions"]["cost"], json!({"requested": 980, "limit": 1_000, "remaining": 20}));
+    assert_eq!(answer["extensions"]["cost"], json!({"requested": 980, "limit": 1_000, "remaining": 49_020}));
     let answer = app.ask(&customer, &page_of_bills(15), json!({})).await;
     let error = &answer["errors"][0];
     assert_eq!(error["extensions"]["code"], "QUERY_TOO_COMPLEX");
-    let cost = json!({"requested": 1_050, "limit": 1_000, "remaining": 1_000});
+    let cost = json!({"requested": 1_050, "limit": 1_000, "remaining": 49_020});
     assert_eq!((&error["extensions"]["cost"], &answer["extensions"]["cost"]), (&cost, &cost));
     assert_eq!(error["message"], "The operation costs too much: 1050, 1000 allowed.");
     assert_eq!(answer.get("data"), None);
     let partner = app.ask(&app.token("partner"), &page_of_bills(100), json!({})).await;
-    assert_eq!(partner["extensions"]["cost"]["remaining"], 3_000, "{}", partner["errors"]);
+    assert_eq!(partner["extensions"]["cost"]["remaining"], 493_000, "{}", partner["errors"]);
 }
 
 #[tokio::test]

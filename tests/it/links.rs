@@ -8,7 +8,7 @@ use billing_gateway::domain::bill::{Bill, BillKeys};
 use billing_gateway::domain::ids;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, Viewer};
-use billing_gateway::links::{Accounts, Links, Refresher, PayLinkPace};
+use billing_gateway::links::{Accounts, Links, PayLinkPace, Refresher};
 use billing_gateway::rate::Limiter;
 use billing_gateway::stats::StripeStats;
 use billing_gateway::store::bill;

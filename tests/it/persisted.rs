@@ -278,6 +278,14 @@ fn conversations(invoice: &str) -> Vec<(&'static str, Vec<Value>)> {
     ]
 }
 
+/// An answer without what depends on the questions before it.
+fn of_question((status, mut answer): (u16, Value)) -> (u16, Value) {
+    if let Some(cost) = answer.pointer_mut("/extensions/cost").and_then(Value::as_object_mut) {
+        cost.remove("remaining");
+    }
+    (status, answer)
+}
+
 #[tokio::test]
 async fn what_is_remembered_of_a_document_changes_no_answer() {
     let remembering = TestApp::new().await;
@@ -287,8 +295,9 @@ async fn what_is_remembered_of_a_document_changes_no_answer() {
         for _round in 0..2 {
             for variables in &requests {
                 let body = json!({ "query": document, "variables": variables });
-                let remembered = post(&remembering, "merchant", body.clone()).await;
-                assert_eq!(remembered, post(&forgetting, "merchant", body).await, "{document} {variables}");
+                let remembered = of_question(post(&remembering, "merchant", body.clone()).await);
+                let forgotten = of_question(post(&forgetting, "merchant", body).await);
+                assert_eq!(remembered, forgotten, "{document} {variables}");
             }
         }
     }

@@ -17,7 +17,7 @@ struct Case {
 
 const NOTHING: &str = "There is nothing at this path.";
 const NO_METHOD: &str = "This path has no such method.";
-const NO_TOKEN: &str = "The request needs a valid bearer token.";
+const NO_TOKEN: &str = "The request needs a valid credential.";
 
 fn plain(request: RequestBuilder) -> RequestBuilder {
     request
@@ -89,7 +89,10 @@ async fn every_refusal_outside_graphql_is_a_problem_document_with_the_id_of_its_
         assert_eq!((header("x-request-id"), header("cache-control")), (id.as_str(), "no-store"), "{what}");
         assert_eq!(header("www-authenticate").is_empty(), *status != 401, "{what}");
         assert_eq!(header("allow").is_empty(), *status != 405, "{what}");
-        let body: Value = answer.json().await.unwrap();
+        let mut body: Value = answer.json().await.unwrap();
+        // Where a client may have to decide by it there is a code as at `/graphql`.
+        let code = body.as_object_mut().and_then(|body| body.remove("code"));
+        assert_eq!(code, (*status == 401).then(|| json!("UNAUTHENTICATED")), "{what}");
         let expected =
             json!({ "type": "about:blank", "title": title, "status": status, "detail": detail, "instance": id });
         assert_eq!(body, expected, "{what}");

@@ -356,6 +356,20 @@ fn is_the_ready_line(ready: &BTreeMap<String, Value>) {
 fn every_file_that_is_linked_is_there() {
     let links = README.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
     for (link, _) in links.filter(|(link, _)| !link.starts_with('#') && !link.contains("://")) {
-        assert!(Path::new(ROOT).join(link).exists(), "{link}");
+        let (file, place) = link.split_once('#').unwrap_or((link, ""));
+        let text = std::fs::read_to_string(Path::new(ROOT).join(file));
+        let is_there =
+            text.as_ref().map_or_else(|_| Path::new(ROOT).join(file).exists(), |text| has_heading(text, place));
+        assert!(is_there, "{link}");
     }
+}
+
+/// Whether a page has a heading that this names, as GitHub names them. Every page has its beginning.
+fn has_heading(page: &str, place: &str) -> bool {
+    let named = |heading: &str| {
+        let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-'));
+        kept.collect::<String>().to_lowercase().replace(' ', "-")
+    };
+    let mut headings = page.lines().filter(|line| line.starts_with('#'));
+    place.is_empty() || headings.any(|line| named(line.trim_start_matches('#').trim()) == place)
 }

@@ -52,13 +52,13 @@ pub(crate) fn documents() -> Documents {
 
 /// What tells who asks: by tokens of a shared secret, by keys and sessions of the store, and perhaps by tokens of an
 /// identity provider. What notes their use runs beside it.
-pub(crate) fn authenticator(store: &Store, keys: JwtKeys, jwks: Option<Arc<Jwks>>) -> Authenticator {
+pub(crate) fn authenticator(store: &Store, keys: JwtKeys, jwks: Option<Arc<Jwks>>, clock: Clock) -> Authenticator {
     let (auth, usage) = Authenticator::new(AuthConfig {
         tokens: Some(keys),
         jwks,
         store: store.clone(),
         system: System::operator(),
-        clock: Clock::system(),
+        clock,
         sessions: SessionPolicy::default(),
     });
     tokio::spawn(usage.run());
@@ -181,7 +181,7 @@ impl TestApp {
         let state = AppState {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
-            auth: authenticator(&store, keys(), jwks),
+            auth: authenticator(&store, keys(), jwks, Clock::system()),
             plain_cookie: true,
             links: Arc::new(stripe.map_or_else(|| Links::new(hosts), |base| live_links(&base, &store))),
             inbox: super::hooks::no_inbox(),

@@ -385,6 +385,7 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
             store,
             JwtKeys::new(&secret, "billing-gateway", "billing-gateway", inbox.clock).unwrap(),
             None,
+            inbox.clock,
         ),
         plain_cookie: false,
         links: Arc::new(Links::new(LinkHosts::default())),
