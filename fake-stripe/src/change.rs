@@ -147,12 +147,7 @@ pub(crate) fn apply(invoice: &mut Invoice, change: &Change, now: i64) -> Result<
         Change::Credit { amount } => credit(invoice, *amount, now),
         Change::Refund { charge, amount } => refund(invoice, charge.as_deref(), *amount, now),
         Change::RefundFails => refund_fails(invoice),
-        Change::Dispute => {
-            let paid = invoice.payments.iter().rev().filter(|payment| payment.status == PaymentStatus::Paid);
-            let charge = paid.filter_map(|payment| payment.charge.clone()).next();
-            let charge = charge.ok_or(ChangeError::NotAllowed("there is no such charge"))?;
-            Ok(vec![("charge.dispute.created".to_owned(), Subject::Dispute(charge))])
-        }
+        Change::Dispute => dispute(invoice),
         Change::Delete => {
             require(invoice.status == Status::Draft, "only a draft is deleted")?;
             Ok(told(&["invoice.deleted"]))
@@ -238,25 +233,32 @@ fn collected(invoice: &mut Invoice, amount: i64, now: i64) -> Payment {
     }
 }
 
+/// A payment that is begun, for what remains. Gives its id.
+fn begin(invoice: &mut Invoice, now: i64) -> String {
+    let begun = Payment {
+        status: PaymentStatus::Open,
+        created: Some(now),
+        paid_at: None,
+        charge: None,
+        ..Payment::paid(&next_name(invoice), invoice.amount_remaining.unwrap_or_default(), now)
+    };
+    let id = begun.id.clone();
+    invoice.payments.push(begun);
+    id
+}
+
+fn dispute(invoice: &Invoice) -> Result<Vec<Told>, ChangeError> {
+    let mut paid = invoice.payments.iter().rev().filter(|payment| payment.status == PaymentStatus::Paid);
+    let disputed = paid.find_map(|payment| payment.charge.clone());
+    let disputed = disputed.ok_or(ChangeError::NotAllowed("there is no such charge"))?;
+    Ok(vec![("charge.dispute.created".to_owned(), Subject::Dispute(disputed))])
+}
+
 fn decline(invoice: &mut Invoice, code: &str, now: i64) -> Result<Vec<Told>, ChangeError> {
     require(is_payable(invoice), "it is not to be paid")?;
     let open = invoice.payments.iter().rev().find(|payment| payment.status == PaymentStatus::Open);
-    let payment = match open {
-        Some(payment) => payment.id.clone(),
-        None => {
-            let amount = invoice.amount_remaining.unwrap_or_default();
-            let begun = Payment {
-                status: PaymentStatus::Open,
-                created: Some(now),
-                paid_at: None,
-                charge: None,
-                ..Payment::paid(&next_name(invoice), amount, now)
-            };
-            let id = begun.id.clone();
-            invoice.payments.push(begun);
-            id
-        }
-    };
+    let open = open.map(|payment| payment.id.clone());
+    let payment = open.unwrap_or_else(|| begin(invoice, now));
     invoice.attempt_count = invoice.attempt_count.saturating_add(1);
     let name = invoice.id.trim_start_matches("in_");
     let charge = format!("ch_{name}_failed_{}", invoice.attempt_count);

@@ -256,8 +256,8 @@ fn links_of(source: &Arc<Source>, asked: LinkSource) -> Relation<LinkKey, Seen> 
         let (source, asked) = (Arc::clone(&source), asked.clone());
         async move {
             let LinkSource { links, subject, now, deadline, stats } = &asked;
-            let asker = Asker { tenant: &source.tenant, subject, now: *now, deadline: *deadline };
-            Ok(links.resolve(asker, keys, stats).await)
+            let caller = Asker { tenant: &source.tenant, subject, now: *now, deadline: *deadline };
+            Ok(links.resolve(caller, keys, stats).await)
         }
     })
 }

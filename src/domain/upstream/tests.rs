@@ -233,7 +233,7 @@ impl Life {
         let intent = Some(format!("pi_{charge}"));
         let news = ChargeNews { amount_refunded: Minor(self.charges[charge].refunded), payment_intent: intent.clone() };
         self.hear(None, News::Charge { id: format!("ch_{charge}"), charge: news, receipt_url: None });
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             let refund = RefundNews {
                 state,
                 amount: Minor(amount),

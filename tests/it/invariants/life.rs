@@ -237,13 +237,13 @@ impl Life {
     /// Every invoice, payment and entry of the history, to the last column. When the mirror was read is no part of it:
     /// Stripe may be asked again.
     pub(crate) async fn rows(&self) -> String {
-        let mut rows = String::new();
+        let mut rows = Vec::new();
         for id in &self.ids {
             let (invoice, payments) = (self.hooks.invoice(id).await, self.hooks.payments(id).await);
             let history = self.hooks.history(id).await;
-            rows.push_str(&format!("{invoice:#?}\n{payments:#?}\n{history:#?}\n"));
+            rows.push(format!("{invoice:#?}\n{payments:#?}\n{history:#?}"));
         }
-        rows
+        rows.join("\n")
     }
 }
 

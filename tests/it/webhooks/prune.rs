@@ -7,7 +7,7 @@ use billing_gateway::actions::prune_events::BATCH;
 use billing_gateway::app::jobs::pruner::Pruner;
 use billing_gateway::domain::clock::Clock;
 use chrono::TimeDelta;
-use entity::{Instant, WebhookStatus, webhook_event};
+use entity::{Instant, WebhookStatus as Status, webhook_event};
 use sea_orm::{EntityTrait, IntoActiveModel};
 
 use crate::support::database::for_each_engine;
@@ -16,7 +16,7 @@ use crate::support::hooks::Hooks;
 const KEEP: Duration = Duration::from_hours(30 * 24);
 
 /// Writes so many events of a status that came so long ago.
-async fn write(hooks: &Hooks, status: WebhookStatus, ago: TimeDelta, number: u64) {
+async fn write(hooks: &Hooks, status: Status, ago: TimeDelta, number: u64) {
     let at = Instant::new(Clock::system().now().utc() - ago);
     let row = |index: u64| webhook_event::Model {
         endpoint: "default".to_owned(),
@@ -45,7 +45,7 @@ fn pruner(hooks: &Hooks, later: TimeDelta) -> Pruner {
 async fn left(hooks: &Hooks) -> BTreeMap<String, usize> {
     let mut left = BTreeMap::new();
     for event in hooks.events().await {
-        *left.entry(event.status.word().to_owned()).or_default() += 1;
+        *left.entry(event.status.word()).or_default() += 1;
     }
     left
 }
@@ -59,7 +59,6 @@ async fn what_was_worked_on_a_month_ago_goes_and_what_waits_stays() {
     for_each_engine(async |engine| {
         let hooks = Hooks::on(engine).await;
         let (old, young) = (TimeDelta::days(31), TimeDelta::days(29));
-        use WebhookStatus as Status;
         for status in [Status::Processed, Status::Ignored, Status::Parked, Status::Failed, Status::Received] {
             write(&hooks, status, old, 3).await;
             write(&hooks, status, young, 2).await;
@@ -79,8 +78,8 @@ async fn what_was_worked_on_a_month_ago_goes_and_what_waits_stays() {
 async fn many_old_events_go_in_batches() {
     for_each_engine(async |engine| {
         let hooks = Hooks::on(engine).await;
-        write(&hooks, WebhookStatus::Processed, TimeDelta::days(40), BATCH + 1).await;
-        write(&hooks, WebhookStatus::Ignored, TimeDelta::days(50), BATCH).await;
+        write(&hooks, Status::Processed, TimeDelta::days(40), BATCH + 1).await;
+        write(&hooks, Status::Ignored, TimeDelta::days(50), BATCH).await;
         let batch = billing_gateway::actions::prune_events::prune_events;
         let now = Clock::system().now();
         assert_eq!(batch(&hooks.store, &hooks.inbox.system, now).await.unwrap(), BATCH);
