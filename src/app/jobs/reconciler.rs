@@ -174,7 +174,7 @@ impl Reconciler {
             let deadline = Deadline::after(ANSWER_TIME);
             let sync = Sync { store, accounts, deadline, now, source: EventSource::Reconciler, by: None };
             round.asked += 1;
-            match sync_invoice(&sync, tenant, &invoice).await? {
+            match Box::pin(sync_invoice(&sync, tenant, &invoice)).await? {
                 Synced::Mirrored(Mirrored::Changed(_)) => round.changed += 1,
                 Synced::Mirrored(_) | Synced::NotMirrored => {}
                 Synced::Failed(error) => {

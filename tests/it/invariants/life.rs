@@ -190,7 +190,8 @@ impl Life {
         let (store, accounts) = (&self.hooks.store, &self.accounts);
         let deadline = Deadline::after(std::time::Duration::from_secs(5));
         let sync = Sync { store, accounts, deadline, now: self.now, source: EventSource::Reconciler, by: None };
-        sync_invoice(&sync, &Tenant::whole(self.hooks.tenant.clone()), &self.ids[which]).await.unwrap();
+        let tenant = Tenant::whole(self.hooks.tenant.clone());
+        Box::pin(sync_invoice(&sync, &tenant, &self.ids[which])).await.unwrap();
     }
 
     /// Lets everything in the inbox be worked on again.
