@@ -1,11 +1,17 @@
 //! Reads the body of a request, and never beyond its limit.
 
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::{Body, BodyDataStream, HttpBody};
+use axum::body::{Body, BodyDataStream, Bytes, HttpBody};
+use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::header::EXPECT;
 use futures::StreamExt;
+use http_body::{Frame, SizeHint};
 use tokio::time::timeout;
 
 /// What is read of a body that is too large, to be thrown away, in bytes.
@@ -13,6 +19,60 @@ const DISCARDED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// How long that may take.
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// A body of at most so many bytes is there with its headers, or nearly: if nobody reads it, the connection does.
+const SMALL_BYTES: u64 = 16 * 1024;
+
+/// Whether the body of a request was read to its end.
+pub(super) struct Rest(Option<Arc<AtomicBool>>);
+
+impl Rest {
+    /// Whether there is more under way, which would be read as the next request of the connection.
+    pub(super) fn is_unread(&self) -> bool {
+        self.0.as_ref().is_some_and(|ended| !ended.load(Ordering::Relaxed))
+    }
+}
+
+/// The same request, and word of what is left of its body.
+pub(super) fn watched(request: Request) -> (Request, Rest) {
+    let size = request.body().size_hint().upper();
+    if request.body().is_end_stream() || size.is_some_and(|bytes| bytes <= SMALL_BYTES) {
+        return (request, Rest(None));
+    }
+    let ended = Arc::new(AtomicBool::new(false));
+    let rest = Rest(Some(Arc::clone(&ended)));
+    (request.map(|inner| Body::new(Watched { inner, ended })), rest)
+}
+
+/// A body that notes when it ended.
+struct Watched {
+    inner: Body,
+    ended: Arc<AtomicBool>,
+}
+
+impl HttpBody for Watched {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.inner).poll_frame(cx));
+        if frame.is_none() || self.inner.is_end_stream() {
+            self.ended.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
 
 /// Why there is no body.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Request, State};
-use axum::http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
+use axum::http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -16,7 +16,7 @@ use super::accept::places::Place;
 use super::error::{self, Refusal};
 use super::request_id::RequestId;
 use super::transport::Transport;
-use super::{AppState, media};
+use super::{AppState, body, media};
 
 /// Where proxies state whom they ask for: each adds the address that it was asked from.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -57,7 +57,14 @@ pub(super) async fn admit(
     next: Next,
 ) -> Response {
     match place(&state, &request) {
-        Ok(_place) => next.run(request).await,
+        Ok(_place) => {
+            let (request, rest) = body::watched(request);
+            let mut response = next.run(request).await;
+            if rest.is_unread() {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
+        }
         Err(refusal) => error::refused(&refusal, request.uri().path(), media::accepted_or_json(request.headers()), &id),
     }
 }
