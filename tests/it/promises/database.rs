@@ -67,8 +67,10 @@ impl Outage {
     /// Waits until both kinds of requests succeed again, and gives what was answered in all.
     async fn end(self, back_since: Instant) -> (Vec<Answer>, Vec<Answer>) {
         self.served.until_answered(BACK.saturating_sub(back_since.elapsed())).await;
+        self.served.until_taken(BACK.saturating_sub(back_since.elapsed())).await;
         eprintln!("back after {:?}", back_since.elapsed());
-        wait(700).await;
+        // Until whoever waited for a connection since before has given up.
+        wait(1_500).await;
         assert_eq!(self.served.status("/readyz").await.status, Some(200));
         let (asked, sent) = tokio::join!(self.clients.end(), self.senders.end());
         eprintln!("queries {:?}, slowest {:?}", counted(&asked), slowest(&asked));

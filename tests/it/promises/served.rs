@@ -98,15 +98,12 @@ impl Served {
 
     /// Waits until a query is answered, and gives how long that took.
     pub(crate) async fn until_answered(&self, patience: Duration) -> Duration {
-        let begun = Instant::now();
-        loop {
-            let answer = ask(String::new(), self.question()).await;
-            if answer.status == Some(200) {
-                return begun.elapsed();
-            }
-            assert!(begun.elapsed() < patience, "not answered within {patience:?}: {answer:?}");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
+        until(patience, || (String::new(), self.question())).await
+    }
+
+    /// Waits until an event is taken, and gives how long that took.
+    pub(crate) async fn until_taken(&self, patience: Duration) -> Duration {
+        until(patience, || self.event(0)).await
     }
 
     /// The process is the one that was started, has not panicked, and says so.
@@ -150,6 +147,20 @@ impl Served {
         let told = std::fs::read_to_string(format!("/proc/{}/status", self.running.pid())).unwrap();
         let line = told.lines().find_map(|line| line.strip_prefix(name)).unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() * 1024
+    }
+}
+
+/// Asks until the answer is 200.
+async fn until(patience: Duration, next: impl Fn() -> (String, RequestBuilder)) -> Duration {
+    let begun = Instant::now();
+    loop {
+        let (label, request) = next();
+        let answer = ask(label, request).await;
+        if answer.status == Some(200) {
+            return begun.elapsed();
+        }
+        assert!(begun.elapsed() < patience, "not answered within {patience:?}: {answer:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

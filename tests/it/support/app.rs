@@ -51,7 +51,7 @@ pub(crate) fn documents() -> Documents {
 }
 
 /// What tells who asks: by tokens of a shared secret, by keys and sessions of the store, and perhaps by tokens of an
-/// identity provider. What notes their use runs beside it.
+/// identity provider, all by one clock. What notes their use runs beside it.
 pub(crate) fn authenticator(store: &Store, keys: JwtKeys, jwks: Option<Arc<Jwks>>, clock: Clock) -> Authenticator {
     let (auth, usage) = Authenticator::new(AuthConfig {
         tokens: Some(keys),
