@@ -89,14 +89,14 @@ mod tests {
     const SECOND: u64 = 1_000_000;
 
     fn ten_in_a_minute() -> Bucket {
-        Bucket::new(10, Duration::from_secs(60))
+        Bucket::new(10, Duration::from_mins(1))
     }
 
     #[test]
     fn a_full_bucket_gives_all_its_points_at_once_and_then_one_at_a_time() {
         let bucket = ten_in_a_minute();
         let full_at = bucket.take(None, 0, 10).unwrap();
-        assert_eq!(bucket.level(full_at), Level { limit: 10, remaining: 0, full_in: Duration::from_secs(60) });
+        assert_eq!(bucket.level(full_at), Level { limit: 10, remaining: 0, full_in: Duration::from_mins(1) });
         let exhausted = bucket.take(Some(full_at), 0, 1).unwrap_err();
         assert_eq!(exhausted.retry_after, Duration::from_secs(6));
         assert_eq!(exhausted.level.remaining, 0);

@@ -58,8 +58,8 @@ pub(super) async fn handle(
     };
     let variables = Variables::from_json(json!({ "id": id }));
     let question = Question { document, operation_name: None, variables };
-    let asker = Asker { viewer, head: &head, charged: charge.shown() };
-    let answered = execute(&state, &state.schema, asker, question, false);
+    let caller = Asker { viewer, head: &head, charged: charge.shown() };
+    let answered = execute(&state, &state.schema, caller, question, false);
     let mut response = match tokio::time::timeout(TIMEOUT, answered).await {
         Ok(answered) => answer(&answered, &request),
         Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),

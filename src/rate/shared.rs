@@ -110,18 +110,12 @@ impl Shared {
             return None;
         }
         match timeout(TIMEOUT, self.ask(buckets, points)).await {
-            Ok(Ok(answer)) => Some(verdict(buckets, points, &answer)),
-            failed => {
-                self.paused_until.store(now.saturating_add(micros(PAUSE)), Ordering::Relaxed);
-                match failed {
-                    Ok(Err(error)) => {
-                        tracing::warn!(reason = error.category(), "the shared rate limits cannot be asked")
-                    }
-                    _ => tracing::warn!(reason = "no answer in time", "the shared rate limits cannot be asked"),
-                }
-                None
-            }
+            Ok(Ok(answer)) => return Some(verdict(buckets, points, &answer)),
+            Ok(Err(error)) => tracing::warn!(reason = error.category(), "the shared rate limits cannot be asked"),
+            Err(_elapsed) => tracing::warn!(reason = "no answer in time", "the shared rate limits cannot be asked"),
         }
+        self.paused_until.store(now.saturating_add(micros(PAUSE)), Ordering::Relaxed);
+        None
     }
 
     /// Whether the server answers.

@@ -38,7 +38,8 @@ impl Engine {
 pub(crate) async fn for_each_engine(body: impl AsyncFn(Engine)) {
     for engine in Engine::ALL {
         let _named = NameOnPanic(engine);
-        body(engine).await;
+        // Boxed: some bodies are large, and every test would carry their room along.
+        Box::pin(body(engine)).await;
     }
 }
 
