@@ -174,7 +174,7 @@ impl Cursor {
 ///
 /// # Errors
 /// [`AppError::Asking`] when Stripe does not answer for too long, [`AppError::Running`] when another backfill of a
-/// tenant does not end, [`AppError::Interrupted`] when `stop` ends; those of [`sources`] and of the store. What was
+/// tenant does not end, [`AppError::Interrupted`] when `stop` ends; those of finding the accounts and of the store. What was
 /// finished is written down: the same options go on from there.
 pub async fn backfill(
     config: &(StoreConfig, StripeAccess),

@@ -97,7 +97,7 @@ pub enum Progress<'a> {
 /// Compares, and tells what differs.
 ///
 /// # Errors
-/// [`AppError::Asking`] when Stripe does not answer for too long, those of [`sources`] and of the store. Nothing can be
+/// [`AppError::Asking`] when Stripe does not answer for too long, those of finding the accounts and of the store. Nothing can be
 /// said of the rest then.
 pub async fn verify(
     config: &(StoreConfig, StripeAccess),

@@ -12,7 +12,7 @@ use super::connection::{PAGE_DEFAULT, PAGE_MAX};
 use super::query::NODES_MAX;
 use crate::gate::{CostTable, Rule, Times};
 
-/// Types whose objects are read for themselves: asking for one costs [`ROW`].
+/// Types whose objects are read for themselves: asking for one costs 1.
 pub const ROWS: &[&str] = &[
     "Node",
     "Invoice",

@@ -1,7 +1,7 @@
 //! Who may use how much: buckets of points by credential, by user and by address, in this process or shared by replicas.
 //!
 //! What a bucket is stands in [`crate::domain::rate`]. Here is where its state is kept: in this process
-//! ([`local`]), or in a Redis or Valkey that all replicas ask ([`shared`]).
+//! (`local`), or in a Redis or Valkey that all replicas ask (`shared`).
 
 mod local;
 mod shared;
