@@ -8,6 +8,10 @@ use serde_json::{Map, Value};
 
 use super::documents::ID_BYTES_MAX;
 
+/// Values in the JSON of one request: far more than 50 variables with lists of 100 need. Each takes some hundred bytes of
+/// memory for the two that it has on the wire.
+const VALUES_MAX: usize = 10_000;
+
 /// A GraphQL request as the client wrote it.
 #[derive(Debug)]
 pub(super) struct Params {
@@ -36,6 +40,9 @@ pub(super) enum ParamsError {
     /// The body is not JSON in UTF-8, or is nested too deep to be read.
     #[error("The body is not valid JSON.")]
     NotJson,
+    /// There are more values than one request may have.
+    #[error("The parameters have more than {VALUES_MAX} values.")]
+    TooManyValues,
     /// The body is a list: several requests at once.
     #[error("Several requests in one body are not supported; send them one by one.")]
     Batch,
@@ -65,6 +72,7 @@ pub(super) enum ParamsError {
 impl Params {
     /// Reads the body of a POST.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, ParamsError> {
+        count(body)?;
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Self::from_members(members),
             Ok(Value::Array(_)) => Err(ParamsError::Batch),
@@ -126,8 +134,26 @@ fn persisted_query(mut extensions: Map<String, Value>) -> Result<Option<String>,
 fn json_text(text: &str, name: &'static str) -> Result<Value, ParamsError> {
     match text {
         "" => Ok(Value::Null),
-        _ => serde_json::from_str(text).map_err(|_unreadable| ParamsError::NotAMap(name)),
+        _ => {
+            count(text.as_bytes())?;
+            serde_json::from_str(text).map_err(|_unreadable| ParamsError::NotAMap(name))
+        }
     }
+}
+
+/// Counts the values of a JSON text before it is read: what separates and what begins them, outside of strings.
+fn count(json: &[u8]) -> Result<(), ParamsError> {
+    let (mut values, mut in_string, mut escaped) = (1_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_string => escaped = true,
+            b'"' => in_string = !in_string,
+            b',' | b'[' | b'{' if !in_string => values += 1,
+            _ => {}
+        }
+    }
+    if values > VALUES_MAX { Err(ParamsError::TooManyValues) } else { Ok(()) }
 }
 
 fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, ParamsError> {
@@ -151,6 +177,19 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn values_are_counted_before_they_are_read_and_commas_in_texts_are_none() {
+        let body = |values: usize| {
+            let (list, commas) = (vec!["1"; values].join(","), ",".repeat(20_000));
+            format!(r#"{{"query":"{{ a(b: \"{commas}\") }}","variables":{{"l":[{list}]}}}}"#)
+        };
+        assert!(Params::from_json(body(VALUES_MAX - 10).as_bytes()).is_ok());
+        assert_eq!(Params::from_json(body(VALUES_MAX).as_bytes()).unwrap_err(), ParamsError::TooManyValues);
+        let list = "1,".repeat(VALUES_MAX);
+        let query = format!("query={{a}}&variables={{\"l\":[{list}1]}}");
+        assert_eq!(Params::from_query_string(&query).unwrap_err(), ParamsError::TooManyValues);
+    }
 
     fn refused(body: &Value) -> ParamsError {
         Params::from_json(body.to_string().as_bytes()).unwrap_err()
@@ -191,7 +230,7 @@ mod tests {
 
     #[test]
     fn bodies_of_another_shape_are_refused() {
-        let deep = "[".repeat(100_000);
+        let deep = "[".repeat(5_000);
         for text in ["", "{", "{\"query\":", "\u{feff}{}", "{'query': 1}", "{}{}", deep.as_str()] {
             assert_eq!(Params::from_json(text.as_bytes()).unwrap_err(), ParamsError::NotJson);
         }
