@@ -132,13 +132,11 @@ fn persisted_query(mut extensions: Map<String, Value>) -> Result<Option<String>,
 }
 
 fn json_text(text: &str, name: &'static str) -> Result<Value, ParamsError> {
-    match text {
-        "" => Ok(Value::Null),
-        _ => {
-            count(text.as_bytes())?;
-            serde_json::from_str(text).map_err(|_unreadable| ParamsError::NotAMap(name))
-        }
+    if text.is_empty() {
+        return Ok(Value::Null);
     }
+    count(text.as_bytes())?;
+    serde_json::from_str(text).map_err(|_unreadable| ParamsError::NotAMap(name))
 }
 
 /// Counts the values of a JSON text before it is read: what separates and what begins them, outside of strings.
