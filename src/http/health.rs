@@ -72,6 +72,10 @@ pub(super) async fn ready(State(state): State<Arc<AppState>>) -> Response {
         let reason = "the keys of the identity provider are not known".to_owned();
         checks.push(Check::new("jwks", if known { Ok(()) } else { Err(reason) }));
     }
+    if let Some(answers) = state.rates.limiter.reachable().await {
+        let reason = "the server that counts for all replicas does not answer".to_owned();
+        checks.push(Check::new("rates", if answers { Ok(()) } else { Err(reason) }));
+    }
     (code, NO_STORE, Json(Readiness { status, checks })).into_response()
 }
 

@@ -209,7 +209,15 @@ async fn servers_that_share_their_buckets_let_a_caller_have_the_limit_once() {
     let answer = ask(&other, "customer", "{ viewer { kind } }").await;
     let left = number(&answer, "ratelimit-remaining");
     assert_eq!(left + 1, cost["remaining"].as_u64().unwrap(), "the other server counts on from where the first was");
+    let told = async || {
+        let ready = one.client.get(one.url("/readyz")).send().await.unwrap();
+        let (status, checks) = (ready.status(), body(ready).await["checks"].clone());
+        let rates = checks.as_array().unwrap().iter().find(|check| check["name"] == "rates").unwrap().clone();
+        (status, rates["ok"].clone())
+    };
+    assert_eq!(told().await, (reqwest::StatusCode::OK, json!(true)));
     drop(redis);
+    assert_eq!(told().await, (reqwest::StatusCode::OK, json!(false)), "told, and not counted");
     let refused = ask(&one, "customer", "{ viewer { kind } }").await;
     assert_eq!(refused.status(), 503, "closed without the shared buckets");
     assert_eq!(body(refused).await["errors"][0]["extensions"]["code"], json!("OVERLOADED"));
