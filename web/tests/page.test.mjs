@@ -21,7 +21,9 @@ const EVERYONE = {
   partner_without_links: (answer) => lacks(answer, 'invoices.links:read'),
   partner_two_customers: isNotThere,
   other_tenant: isNotThere,
-  expired: ({ errors }) => assert.deepEqual(errors.map(({ extensions }) => extensions.code), ['UNAUTHENTICATED']),
+  expired: isRefused,
+  service_key: isWhole,
+  revoked_key: isRefused,
 };
 
 for (const [title, kind] of [['the explorer', FULL], ['the plain page', PLAIN]]) {
@@ -175,6 +177,10 @@ test('nothing of the explorer is there when it is off', async () => {
     await gateway.stop();
   }
 });
+
+function isRefused({ errors }) {
+  assert.deepEqual(errors.map(({ extensions }) => extensions.code), ['UNAUTHENTICATED']);
+}
 
 function isWhole({ data, errors }) {
   assert.equal(errors, undefined, JSON.stringify(errors));
