@@ -17,14 +17,22 @@ use crate::support::program::{Running, program, run, shell};
 
 const README: &str = include_str!("../../README.md");
 
+/// The page that lists the settings.
+const SETTINGS: &str = include_str!("../../docs/settings.md");
+
 const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 // ---- Reading the README -----------------------------------------------------------------------------------------
 
-/// The text below a heading of the second level.
+/// The text below a heading of the second level of the README.
 fn section(title: &str) -> &'static str {
+    section_of(README, title)
+}
+
+/// The same of another page.
+fn section_of(page: &'static str, title: &str) -> &'static str {
     let heading = format!("\n## {title}\n");
-    let (_, text) = README.split_once(&heading).unwrap_or_else(|| panic!("README has no section {title}"));
+    let (_, text) = page.split_once(&heading).unwrap_or_else(|| panic!("there is no section {title}"));
     text.split_once("\n## ").map_or(text, |(text, _)| text)
 }
 
@@ -141,38 +149,86 @@ fn every_type_that_has_an_id_stands_beside_its_scope() {
     assert_eq!(told, known);
 }
 
-const SETTINGS: &str = "| flag | environment | default | what |";
+const SETTINGS_HEADER: &str = "| flag | environment | default | bounds | what |";
 
-#[test]
-fn every_flag_and_variable_of_serve_is_told() {
+/// What is said of each setting, by its flag: variable, default, bounds, in what area.
+struct Told {
+    flag: &'static str,
+    variable: &'static str,
+    default: &'static str,
+    bounds: String,
+}
+
+/// The settings of an area, as the page has them.
+fn told(area: &str) -> Vec<Told> {
+    let rows = table(section_of(SETTINGS, area), SETTINGS_HEADER);
+    let told = rows.iter().map(|row| Told {
+        flag: row[0].trim_matches('`'),
+        variable: row[1].trim_matches('`'),
+        default: row[2],
+        bounds: row[3].replace(',', ""),
+    });
+    told.collect()
+}
+
+fn serve_arguments() -> Vec<clap::Arg> {
     let mut command = cli::command();
     command.build();
     let serve = command.find_subcommand("serve").unwrap();
-    let said = words(section("Settings"));
-    let mut flags = BTreeSet::new();
-    for argument in serve.get_arguments().filter(|argument| argument.get_id() != "help") {
+    serve.get_arguments().filter(|argument| argument.get_id() != "help").cloned().collect()
+}
+
+/// Headings of help in their order.
+fn areas() -> Vec<String> {
+    let arguments = serve_arguments();
+    let areas = arguments.iter().filter_map(|argument| argument.get_help_heading().map(str::to_owned));
+    let mut areas: Vec<_> = areas.filter(|area| area != "Settings").collect();
+    areas.dedup();
+    areas
+}
+
+#[test]
+fn every_flag_and_variable_of_serve_is_told() {
+    let said: BTreeSet<_> = words(section("Settings")).into_iter().chain(words(SETTINGS)).collect();
+    for argument in serve_arguments() {
         let flag = format!("--{}", argument.get_long().unwrap());
         assert!(said.contains(flag.as_str()), "{flag}");
         let variable = argument.get_env().map(|name| name.to_str().unwrap());
         assert!(variable.is_none_or(|name| said.contains(name)), "{flag}: {variable:?}");
-        if let Some(variable) = variable.filter(|_| !argument.is_hide_set()) {
-            flags.insert((flag, variable));
+    }
+}
+
+#[test]
+fn every_area_of_settings_has_its_table_with_their_bounds() {
+    let headings: Vec<_> = SETTINGS.lines().filter_map(|line| line.strip_prefix("## ")).collect();
+    assert_eq!(headings, areas());
+    for area in headings {
+        let arguments = serve_arguments();
+        let of_area = arguments.iter().filter(|argument| argument.get_help_heading() == Some(area));
+        let held: Vec<_> = of_area.filter(|argument| !argument.is_hide_set()).collect();
+        let told = told(area);
+        let flags: Vec<_> = told.iter().map(|told| told.flag.to_owned()).collect();
+        let held_flags: Vec<_> = held.iter().map(|held| format!("--{}", held.get_long().unwrap())).collect();
+        assert_eq!(flags, held_flags);
+        for (told, held) in told.iter().zip(held) {
+            assert_eq!(Some(told.variable), held.get_env().unwrap().to_str());
+            let help = held.get_help().unwrap().to_string();
+            let bounds = help.rsplit_once("; ").and_then(|(_, last)| last.strip_suffix(']')).unwrap_or_default();
+            let bounds = if bounds.contains(" to ") { bounds } else { "" };
+            assert_eq!(told.bounds, bounds, "{}", told.flag);
         }
     }
-    let rows = table(section("Settings"), SETTINGS);
-    let told: BTreeSet<_> =
-        rows.iter().map(|row| (row[0].trim_matches('`').to_owned(), row[1].trim_matches('`'))).collect();
-    assert_eq!(told, flags);
 }
 
 #[test]
 fn every_default_is_the_one_that_holds() {
-    let rows = table(section("Settings"), SETTINGS);
+    let rows: BTreeMap<_, _> =
+        areas().iter().flat_map(|area| told(area)).map(|told| (told.flag, told.default)).collect();
     let defaults = Settings::default().validate(true).unwrap().shown();
     assert!(defaults.len() >= 14);
     for (key, value) in defaults {
-        let flag = format!("`--{}`", key.replace('_', "-"));
-        let told = rows.iter().find(|row| row[0] == flag).unwrap_or_else(|| panic!("{flag}"))[2];
+        let flag = format!("--{}", key.replace('_', "-"));
+        let told = *rows.get(flag.as_str()).unwrap_or_else(|| panic!("{flag}"));
         let holds = match (key, &value) {
             ("jwt_secret", _) => told.contains("random with `--demo`"),
             ("db_connections", _) => told == "4 per core",
@@ -354,13 +410,15 @@ fn is_the_ready_line(ready: &BTreeMap<String, Value>) {
 
 #[test]
 fn every_file_that_is_linked_is_there() {
-    let links = README.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-    for (link, _) in links.filter(|(link, _)| !link.starts_with('#') && !link.contains("://")) {
-        let (file, place) = link.split_once('#').unwrap_or((link, ""));
-        let text = std::fs::read_to_string(Path::new(ROOT).join(file));
-        let is_there =
-            text.as_ref().map_or_else(|_| Path::new(ROOT).join(file).exists(), |text| has_heading(text, place));
-        assert!(is_there, "{link}");
+    for (page, folder) in [(README, ""), (SETTINGS, "docs")] {
+        let links = page.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
+        for (link, _) in links.filter(|(link, _)| !link.starts_with('#') && !link.contains("://")) {
+            let (file, place) = link.split_once('#').unwrap_or((link, ""));
+            let path = Path::new(ROOT).join(folder).join(file);
+            let text = std::fs::read_to_string(&path);
+            let is_there = text.as_ref().map_or_else(|_| path.exists(), |text| has_heading(text, place));
+            assert!(is_there, "{link}");
+        }
     }
 }
 

@@ -1,24 +1,57 @@
 //! Settings about how much a caller may ask for over time, and where it is counted.
 
-use std::ops::RangeInclusive;
-use std::time::Duration;
-
-use serde_json::{Value, json};
-
-use super::check::{Check, text};
-use super::{Settings, env};
+use super::check::Check;
+use super::setting::{Area, Number, Setting, Words};
 use crate::http::RateSettings;
 use crate::rate::{SharedUrl, WithoutShared};
 
-/// Operations at their limit in a full bucket.
-const OPERATIONS: RangeInclusive<u64> = 1..=1_000_000;
-/// Seconds from empty to full: up to a day.
-const REFILL_SECONDS: RangeInclusive<u64> = 1..=86_400;
-/// Bad credentials of an address within a minute.
-const BAD_CREDENTIALS: RangeInclusive<u64> = 1..=1_000_000;
+pub(super) static AREA: Area = Area {
+    title: "Rates",
+    settings: &[
+        &RATE_OPERATIONS.setting,
+        &RATE_REFILL_SECONDS.setting,
+        &RATE_BAD_CREDENTIALS_PER_MINUTE.setting,
+        &RATE_SHARED_URL,
+        &RATE_WITHOUT_SHARED.setting,
+    ],
+};
 
-/// Every choice, by its word.
-const WITHOUT_SHARED: [(&str, WithoutShared); 2] = [("open", WithoutShared::Open), ("closed", WithoutShared::Closed)];
+/// Operations at their limit in a full bucket.
+static RATE_OPERATIONS: Number = Number::new(
+    "rate_operations",
+    "NUMBER",
+    1..=1_000_000,
+    50,
+    "A caller may ask at once for so many operations that cost as much as one may",
+);
+
+/// From empty to full: up to a day.
+static RATE_REFILL_SECONDS: Number =
+    Number::new("rate_refill_seconds", "SECONDS", 1..=86_400, 100, "In how many seconds all of that comes back");
+
+static RATE_BAD_CREDENTIALS_PER_MINUTE: Number = Number::new(
+    "rate_bad_credentials_per_minute",
+    "NUMBER",
+    1..=1_000_000,
+    60,
+    "How many bad credentials one address may send within a minute",
+);
+
+static RATE_SHARED_URL: Setting = Setting::new(
+    "rate_shared_url",
+    "URL",
+    "A Redis or Valkey in which replicas count together: `redis://HOST:PORT`, with TLS `rediss://…`; without one each \
+     counts for itself",
+)
+.secret();
+
+static RATE_WITHOUT_SHARED: Words<WithoutShared> = Words::new(
+    "rate_without_shared",
+    "CHOICE",
+    &[("open", WithoutShared::Open), ("closed", WithoutShared::Closed)],
+    ("open", WithoutShared::Open),
+    "While that cannot be asked: `open` (each replica counts for itself) or `closed` (nobody is served)",
+);
 
 /// How much a caller may ask for, and where it is counted.
 #[derive(Clone, Debug)]
@@ -31,75 +64,45 @@ pub struct RateConfig {
     pub without_shared: WithoutShared,
 }
 
-impl Check {
-    pub(super) fn rate(&mut self, given: &Settings) -> RateConfig {
-        let default = RateSettings::default();
-        let refill = self.number(
-            env::RATE_REFILL_SECONDS,
-            given.rate_refill_seconds.as_ref(),
-            default.refill.as_secs(),
-            REFILL_SECONDS,
-        );
-        let shared = text(given.rate_shared_url.as_ref()).and_then(|url| {
+impl Check<'_> {
+    /// The shared server's address may hold a password, so it is not shown.
+    pub(super) fn rate(&mut self) -> RateConfig {
+        let shared = self.text(&RATE_SHARED_URL).and_then(|url| {
             let parsed = url.parse::<SharedUrl>();
-            parsed.map_err(|error| self.fault(env::RATE_SHARED_URL, error.to_string())).ok()
+            parsed.map_err(|error| self.fault(&RATE_SHARED_URL, error.to_string())).ok()
         });
         RateConfig {
             settings: RateSettings {
-                operations: self.number(
-                    env::RATE_OPERATIONS,
-                    given.rate_operations.as_ref(),
-                    default.operations,
-                    OPERATIONS,
-                ),
-                refill: Duration::from_secs(refill),
-                bad_credentials_per_minute: self.number(
-                    env::RATE_BAD_CREDENTIALS_PER_MINUTE,
-                    given.rate_bad_credentials_per_minute.as_ref(),
-                    default.bad_credentials_per_minute,
-                    BAD_CREDENTIALS,
-                ),
+                operations: self.number(&RATE_OPERATIONS),
+                refill: self.seconds(&RATE_REFILL_SECONDS),
+                bad_credentials_per_minute: self.number(&RATE_BAD_CREDENTIALS_PER_MINUTE),
             },
             shared,
-            without_shared: self.word(
-                env::RATE_WITHOUT_SHARED,
-                given.rate_without_shared.as_ref(),
-                &WITHOUT_SHARED,
-                WithoutShared::default(),
-            ),
+            without_shared: self.word(&RATE_WITHOUT_SHARED),
         }
-    }
-}
-
-impl RateConfig {
-    /// As settings of the file. The shared server's address may hold a password and is left out.
-    pub(super) fn shown(&self) -> Vec<(&'static str, Value)> {
-        let word = WITHOUT_SHARED.iter().find(|(_, choice)| *choice == self.without_shared).map(|(word, _)| *word);
-        vec![
-            ("rate_operations", json!(self.settings.operations)),
-            ("rate_refill_seconds", json!(self.settings.refill.as_secs())),
-            ("rate_bad_credentials_per_minute", json!(self.settings.bad_credentials_per_minute)),
-            ("rate_without_shared", json!(word)),
-        ]
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::Settings;
     use super::*;
-    use crate::app::config::Given;
+
+    #[test]
+    fn the_defaults_are_those_of_the_server() {
+        let rate = Settings::default().validate(true).unwrap().rate;
+        assert_eq!((rate.settings, rate.without_shared), (RateSettings::default(), WithoutShared::default()));
+    }
 
     #[test]
     fn numbers_words_and_the_address_are_checked_and_the_address_is_not_repeated() {
-        let given = |text: &str| Some(Given::from(text.to_owned()));
-        let settings = Settings {
-            rate_operations: given("0"),
-            rate_refill_seconds: given("soon"),
-            rate_bad_credentials_per_minute: given("-1"),
-            rate_shared_url: given("http://:secret@cache"),
-            rate_without_shared: given("perhaps"),
-            ..Settings::default()
-        };
+        let settings = Settings::of([
+            ("rate_operations", "0"),
+            ("rate_refill_seconds", "soon"),
+            ("rate_bad_credentials_per_minute", "-1"),
+            ("rate_shared_url", "http://:secret@cache"),
+            ("rate_without_shared", "perhaps"),
+        ]);
         let faults = settings.validate(true).unwrap_err();
         assert_eq!(faults.0.len(), 5, "{faults}");
         assert!(!faults.to_string().contains("secret"), "{faults}");

@@ -2,137 +2,151 @@
 
 use std::net::IpAddr;
 use std::ops::RangeInclusive;
-use std::time::Duration;
 
 use ipnet::IpNet;
-use serde_json::{Value, json};
+use serde_json::json;
 use url::{Origin, Url};
 
-use super::check::{Check, text};
-use super::{Given, Settings, env};
+use super::check::Check;
+use super::setting::{Area, Number, Setting};
 use crate::http::Transport;
 
-/// Counts of connections, requests and headers.
-const COUNT: RangeInclusive<u64> = 1..=1_000_000;
+pub(super) static AREA: Area = Area {
+    title: "Connections",
+    settings: &[
+        &TRUSTED_PROXIES,
+        &CORS_ORIGINS,
+        &HSTS_SECONDS.setting,
+        &CONNECTIONS_MAX.setting,
+        &CONNECTIONS_PER_ADDRESS.setting,
+        &STREAMS_PER_CONNECTION.setting,
+        &HEADERS_MAX.setting,
+        &HEADERS_BYTES_MAX.setting,
+        &HEADERS_TIMEOUT_MS.setting,
+        &BODY_TIMEOUT_MS.setting,
+        &IDLE_TIMEOUT_MS.setting,
+        &ANSWER_TIMEOUT_MS.setting,
+        &EXECUTING_MAX.setting,
+        &EXECUTING_PER_TENANT.setting,
+        &QUEUE_MAX.setting,
+        &QUEUE_TIMEOUT_MS.setting,
+        &WEBHOOKS_EXECUTING_MAX.setting,
+    ],
+};
 
-/// Headers of a request: fewer than ten leave no room for those that every browser sends.
-const HEADERS: RangeInclusive<u64> = 10..=1_000;
+static TRUSTED_PROXIES: Setting = Setting::new(
+    "trusted_proxies",
+    "NETWORKS",
+    "Networks of proxies whose `X-Forwarded-For` is believed, with commas between them",
+);
 
-/// Their bytes: a token alone may have eight kilobytes.
-const HEADERS_BYTES: RangeInclusive<u64> = 16_384..=1_048_576;
+static CORS_ORIGINS: Setting =
+    Setting::new("cors_origins", "ORIGINS", "Origins of other sites whose pages may ask, with commas between them");
 
 /// Two years, as browsers ask for before they take a host into their lists.
-const HSTS_SECONDS: RangeInclusive<u64> = 0..=63_072_000;
+static HSTS_SECONDS: Number = Number::new(
+    "hsts_seconds",
+    "SECONDS",
+    0..=63_072_000,
+    0,
+    "For how long browsers shall come by TLS only; 0 says nothing about it",
+);
 
-/// Milliseconds in a queue. Zero refuses at once.
-const QUEUE_MS: RangeInclusive<u64> = 0..=10_000;
+static CONNECTIONS_MAX: Number = count("connections_max", 10_000, "Connections in all");
 
-impl Check {
+static CONNECTIONS_PER_ADDRESS: Number =
+    count("connections_per_address", 100, "Connections of one address, but for trusted proxies");
+
+static STREAMS_PER_CONNECTION: Number = Number::new(
+    "streams_per_connection",
+    "NUMBER",
+    1..=10_000,
+    100,
+    "Requests at the same time on one connection of HTTP/2",
+);
+
+/// Fewer than ten leave no room for those that every browser sends.
+static HEADERS_MAX: Number = Number::new("headers_max", "NUMBER", 10..=1_000, 100, "Headers of one request");
+
+/// A token alone may have eight kilobytes.
+static HEADERS_BYTES_MAX: Number =
+    Number::new("headers_bytes_max", "BYTES", 16_384..=1_048_576, 65_536, "Bytes of a request's address and headers");
+
+static HEADERS_TIMEOUT_MS: Number =
+    Number::timeout("headers_timeout_ms", 10_000, "Longest time for the headers of a request, in milliseconds");
+
+static BODY_TIMEOUT_MS: Number = Number::timeout("body_timeout_ms", 10_000, "Longest time for a body, in milliseconds");
+
+static IDLE_TIMEOUT_MS: Number =
+    Number::timeout("idle_timeout_ms", 75_000, "Longest rest of a connection between two requests, in milliseconds");
+
+static ANSWER_TIMEOUT_MS: Number =
+    Number::timeout("answer_timeout_ms", 30_000, "Longest time for a client to read an answer, in milliseconds");
+
+static EXECUTING_MAX: Number = count("executing_max", 512, "Requests that are worked on at the same time");
+
+static EXECUTING_PER_TENANT: Number = count("executing_per_tenant", 64, "Those of one tenant");
+
+static QUEUE_MAX: Number = count("queue_max", 512, "Requests that wait to be worked on");
+
+/// Zero refuses at once.
+static QUEUE_TIMEOUT_MS: Number =
+    Number::new("queue_timeout_ms", "MS", 0..=10_000, 500, "How long they wait, in milliseconds");
+
+static WEBHOOKS_EXECUTING_MAX: Number = count("webhooks_executing_max", 64, "Webhooks that are taken at the same time");
+
+/// Counts of connections and requests.
+const fn count(key: &'static str, default: u64, help: &'static str) -> Number {
+    const COUNT: RangeInclusive<u64> = 1..=1_000_000;
+    Number::new(key, "NUMBER", COUNT, default, help)
+}
+
+impl Check<'_> {
     /// Everything about it.
-    pub(super) fn transport(&mut self, given: &Settings) -> Transport {
-        let default = Transport::default();
+    pub(super) fn transport(&mut self) -> Transport {
         Transport {
-            trusted_proxies: self.networks(given),
-            cors_origins: self.origins(given),
-            hsts: self.hsts(given),
-            connections_max: self.count(
-                env::CONNECTIONS_MAX,
-                given.connections_max.as_ref(),
-                default.connections_max,
-                COUNT,
-            ),
-            connections_per_address: self.count(
-                env::CONNECTIONS_PER_ADDRESS,
-                given.connections_per_address.as_ref(),
-                default.connections_per_address,
-                COUNT,
-            ),
-            streams_per_connection: self.streams(given, default.streams_per_connection),
-            headers_max: self.count(env::HEADERS_MAX, given.headers_max.as_ref(), default.headers_max, HEADERS),
-            headers_bytes_max: self.count(
-                env::HEADERS_BYTES_MAX,
-                given.headers_bytes_max.as_ref(),
-                default.headers_bytes_max,
-                HEADERS_BYTES,
-            ),
-            ..self.times_and_work(given, default)
+            trusted_proxies: self.networks(),
+            cors_origins: self.origins(),
+            hsts: self.seconds(&HSTS_SECONDS),
+            connections_max: self.count(&CONNECTIONS_MAX),
+            connections_per_address: self.count(&CONNECTIONS_PER_ADDRESS),
+            streams_per_connection: self.count32(&STREAMS_PER_CONNECTION),
+            headers_max: self.count(&HEADERS_MAX),
+            headers_bytes_max: self.count(&HEADERS_BYTES_MAX),
+            headers_timeout: self.millis(&HEADERS_TIMEOUT_MS),
+            body_timeout: self.millis(&BODY_TIMEOUT_MS),
+            idle_timeout: self.millis(&IDLE_TIMEOUT_MS),
+            answer_timeout: self.millis(&ANSWER_TIMEOUT_MS),
+            executing_max: self.count(&EXECUTING_MAX),
+            executing_per_tenant: self.count(&EXECUTING_PER_TENANT),
+            queue_max: self.count(&QUEUE_MAX),
+            queue_timeout: self.millis(&QUEUE_TIMEOUT_MS),
+            webhooks_executing_max: self.count(&WEBHOOKS_EXECUTING_MAX),
         }
-    }
-
-    fn times_and_work(&mut self, given: &Settings, default: Transport) -> Transport {
-        let mut time = |setting: &str, given: Option<&Given>, default: Duration| {
-            self.time(setting, given, u64::try_from(default.as_millis()).unwrap_or(u64::MAX))
-        };
-        let headers = given.headers_timeout_ms.as_ref();
-        let headers_timeout = time(env::HEADERS_TIMEOUT_MS, headers, default.headers_timeout);
-        let body_timeout = time(env::BODY_TIMEOUT_MS, given.body_timeout_ms.as_ref(), default.body_timeout);
-        let idle_timeout = time(env::IDLE_TIMEOUT_MS, given.idle_timeout_ms.as_ref(), default.idle_timeout);
-        let answer_timeout = time(env::ANSWER_TIMEOUT_MS, given.answer_timeout_ms.as_ref(), default.answer_timeout);
-        let per_tenant = given.executing_per_tenant.as_ref();
-        let webhooks = given.webhooks_executing_max.as_ref();
-        let executing = given.executing_max.as_ref();
-        let queue_ms = u64::try_from(default.queue_timeout.as_millis()).unwrap_or(u64::MAX);
-        let queue_ms = self.number(env::QUEUE_TIMEOUT_MS, given.queue_timeout_ms.as_ref(), queue_ms, QUEUE_MS);
-        Transport {
-            headers_timeout,
-            body_timeout,
-            idle_timeout,
-            answer_timeout,
-            executing_max: self.count(env::EXECUTING_MAX, executing, default.executing_max, COUNT),
-            executing_per_tenant: self.count(
-                env::EXECUTING_PER_TENANT,
-                per_tenant,
-                default.executing_per_tenant,
-                COUNT,
-            ),
-            queue_max: self.count(env::QUEUE_MAX, given.queue_max.as_ref(), default.queue_max, COUNT),
-            queue_timeout: Duration::from_millis(queue_ms),
-            webhooks_executing_max: self.count(
-                env::WEBHOOKS_EXECUTING_MAX,
-                webhooks,
-                default.webhooks_executing_max,
-                COUNT,
-            ),
-            ..default
-        }
-    }
-
-    fn count(&mut self, setting: &str, given: Option<&Given>, default: usize, range: RangeInclusive<u64>) -> usize {
-        let number = self.number(setting, given, u64::try_from(default).unwrap_or(u64::MAX), range);
-        usize::try_from(number).unwrap_or(default)
-    }
-
-    fn streams(&mut self, given: &Settings, default: u32) -> u32 {
-        let given = given.streams_per_connection.as_ref();
-        let number = self.number(env::STREAMS_PER_CONNECTION, given, u64::from(default), 1..=10_000);
-        u32::try_from(number).unwrap_or(default)
-    }
-
-    fn hsts(&mut self, given: &Settings) -> Duration {
-        Duration::from_secs(self.number(env::HSTS_SECONDS, given.hsts_seconds.as_ref(), 0, HSTS_SECONDS))
     }
 
     /// Networks such as `10.0.0.0/8`, or single addresses.
-    fn networks(&mut self, given: &Settings) -> Vec<IpNet> {
+    fn networks(&mut self) -> Vec<IpNet> {
         let mut networks = Vec::new();
-        for entry in entries(given.trusted_proxies.as_ref()) {
+        for entry in self.entries(&TRUSTED_PROXIES) {
             let address = || entry.parse::<IpAddr>().map(|address| IpNet::from(address.to_canonical()));
             match entry.parse::<IpNet>().or_else(|_no_network| address()) {
                 Ok(network) => networks.push(network.trunc()),
                 Err(_unreadable) => {
                     let problem = format!("names {entry:?}, which is no address and no network such as 10.0.0.0/8");
-                    self.fault(env::TRUSTED_PROXIES, problem);
+                    self.fault(&TRUSTED_PROXIES, problem);
                 }
             }
         }
+        self.show(&TRUSTED_PROXIES, json!(networks.iter().map(ToString::to_string).collect::<Vec<_>>()));
         networks
     }
 
     /// Origins as browsers write them. A page of an origin that is listed asks with its visitors' cookies, so none
     /// stands for others.
-    fn origins(&mut self, given: &Settings) -> Vec<String> {
+    fn origins(&mut self) -> Vec<String> {
         let mut origins = Vec::new();
-        for entry in entries(given.cors_origins.as_ref()) {
+        for entry in self.entries(&CORS_ORIGINS) {
             let origin = Url::parse(entry).ok().filter(|url| ["http", "https"].contains(&url.scheme()));
             let origin = origin.map(|url| url.origin()).filter(Origin::is_tuple).filter(|_origin| !entry.contains('*'));
             let written = origin.map(|origin| origin.ascii_serialization());
@@ -140,45 +154,17 @@ impl Check {
                 origins.push(entry.to_owned());
             } else {
                 let problem = format!("names {entry:?}, which is no origin such as https://app.example.com");
-                self.fault(env::CORS_ORIGINS, problem);
+                self.fault(&CORS_ORIGINS, problem);
             }
         }
+        self.show(&CORS_ORIGINS, json!(origins));
         origins
     }
 }
 
-/// What stands between commas.
-fn entries(given: Option<&Given>) -> impl Iterator<Item = &str> {
-    text(given).unwrap_or_default().split(',').map(str::trim).filter(|entry| !entry.is_empty())
-}
-
-/// What it comes to, by key of the file.
-pub(super) fn shown(transport: &Transport) -> Vec<(&'static str, Value)> {
-    let millis = |time: Duration| json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-    let networks: Vec<String> = transport.trusted_proxies.iter().map(ToString::to_string).collect();
-    vec![
-        ("trusted_proxies", json!(networks)),
-        ("cors_origins", json!(transport.cors_origins)),
-        ("hsts_seconds", json!(transport.hsts.as_secs())),
-        ("connections_max", json!(transport.connections_max)),
-        ("connections_per_address", json!(transport.connections_per_address)),
-        ("streams_per_connection", json!(transport.streams_per_connection)),
-        ("headers_max", json!(transport.headers_max)),
-        ("headers_bytes_max", json!(transport.headers_bytes_max)),
-        ("headers_timeout_ms", millis(transport.headers_timeout)),
-        ("body_timeout_ms", millis(transport.body_timeout)),
-        ("idle_timeout_ms", millis(transport.idle_timeout)),
-        ("answer_timeout_ms", millis(transport.answer_timeout)),
-        ("executing_max", json!(transport.executing_max)),
-        ("executing_per_tenant", json!(transport.executing_per_tenant)),
-        ("queue_max", json!(transport.queue_max)),
-        ("queue_timeout_ms", millis(transport.queue_timeout)),
-        ("webhooks_executing_max", json!(transport.webhooks_executing_max)),
-    ]
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::Settings;
     use super::*;
 
     fn read(file: &str) -> Result<Transport, Vec<String>> {

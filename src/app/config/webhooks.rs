@@ -1,7 +1,6 @@
 //! Settings of webhook endpoints: tables of the file, and the endpoint `default` from flags and environment.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use entity::TenantId;
@@ -9,10 +8,48 @@ use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::check::{Check, text};
-use super::{Given, SECONDS_OF_A_DAY, Settings, env, first};
+use super::check::Check;
+use super::credentials::random_secret;
+use super::setting::{Area, Number, Setting, Words};
+use super::sources::Given;
 use crate::actions::take_event::Owner;
 use crate::demo::Plan;
+
+pub(super) static AREA: Area = Area {
+    title: "Webhooks",
+    settings: &[&WEBHOOK_TENANT, &WEBHOOK_SECRETS, &WEBHOOK_LIVEMODE.setting, &WEBHOOK_KEEP_DAYS.setting],
+};
+
+static WEBHOOK_TENANT: Setting = Setting::new(
+    "webhook_tenant",
+    "ID",
+    "The tenant whose webhooks come to `/webhooks/stripe/default`; more endpoints stand in the file",
+);
+
+static WEBHOOK_SECRETS: Setting = Setting::new(
+    "webhook_secrets",
+    "SECRETS",
+    "What these are signed with, with commas between several. Others can see the flag: prefer the environment",
+)
+.secret();
+
+static WEBHOOK_LIVEMODE: Words<bool> = Words::new(
+    "webhook_livemode",
+    "BOOL",
+    &[("true", true), ("false", false)],
+    ("false", false),
+    "Whether these are about real money: `true` or `false`",
+);
+
+/// Stripe lists events for 30 days, and whoever runs an account may have one sent again for so long: what is forgotten
+/// earlier would be worked on twice. At most ten years.
+static WEBHOOK_KEEP_DAYS: Number = Number::new(
+    "webhook_keep_days",
+    "DAYS",
+    30..=3_650,
+    30,
+    "Days that webhooks are kept once they were worked on: Stripe may send one again for so long",
+);
 
 /// The endpoint that flags and environment describe.
 pub const DEFAULT_ENDPOINT: &str = "default";
@@ -20,9 +57,8 @@ pub const DEFAULT_ENDPOINT: &str = "default";
 /// The longest name of an endpoint.
 const NAME_MAX: usize = 64;
 
-/// Stripe lists events for 30 days, and whoever runs an account may have one sent again for so long: what is forgotten
-/// earlier would be worked on twice. At most ten years.
-const KEEP_DAYS: RangeInclusive<u64> = 30..=3_650;
+/// As many as there are on Stripe's clock, which knows no leap seconds.
+const SECONDS_OF_A_DAY: u64 = 86_400;
 
 /// The most secrets of an endpoint: one, or two while it is rolled, and some room.
 const SECRETS_MAX: usize = 8;
@@ -60,27 +96,26 @@ impl WebhookEndpoint {
     }
 }
 
-impl Check {
+impl Check<'_> {
     /// Every endpoint by its name. The demo has one for its company where none is described.
-    pub(super) fn webhooks(&mut self, given: &Settings) -> BTreeMap<String, WebhookEndpoint> {
-        let mut tables = given.webhook_endpoints.clone().unwrap_or_default();
-        let flat = [&given.webhook_tenant, &given.webhook_secrets, &given.webhook_livemode];
-        let described = flat.into_iter().any(|given| text(given.as_ref()).is_some());
+    pub(super) fn webhooks(&mut self) -> BTreeMap<String, WebhookEndpoint> {
+        let mut tables = self.given.endpoints.clone();
+        let flat = [&WEBHOOK_TENANT, &WEBHOOK_SECRETS, &WEBHOOK_LIVEMODE.setting];
+        let described = flat.into_iter().any(|setting| self.text(setting).is_some());
         let mut endpoints = BTreeMap::new();
         if described || (self.is_demo() && !tables.contains_key(DEFAULT_ENDPOINT)) {
             let table = tables.remove(DEFAULT_ENDPOINT).unwrap_or_default();
-            endpoints
-                .extend(self.default_endpoint(given, table).map(|endpoint| (DEFAULT_ENDPOINT.to_owned(), endpoint)));
+            endpoints.extend(self.default_endpoint(table).map(|endpoint| (DEFAULT_ENDPOINT.to_owned(), endpoint)));
         }
         for (name, table) in tables {
-            let setting = format!("webhook_endpoints.{name}");
+            let place = format!("webhook_endpoints.{name}");
             let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_';
             if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(plain) {
                 let problem = format!("is no name: 1 to {NAME_MAX} small letters, digits, - and _");
-                self.fault(&setting, problem);
+                self.fault_at(&place, problem);
             }
-            let owner = self.owner(&setting, table.tenant.as_ref(), table.connect.unwrap_or_default());
-            let secrets = self.secrets(&format!("{setting}.secrets"), table.secrets.as_ref());
+            let owner = self.owner(&place, said(table.tenant.as_ref()), table.connect.unwrap_or_default());
+            let secrets = self.secrets(&format!("{place}.secrets"), said(table.secrets.as_ref()));
             let livemode = table.livemode.unwrap_or_default();
             endpoints.extend(owner.map(|owner| (name, WebhookEndpoint { owner, secrets, livemode })));
         }
@@ -88,79 +123,71 @@ impl Check {
     }
 
     /// How long events are kept once they were worked on.
-    pub(super) fn webhook_keep(&mut self, given: &Settings) -> Duration {
-        let days = given.webhook_keep_days.as_ref();
-        let days = self.number(env::WEBHOOK_KEEP_DAYS, days, *KEEP_DAYS.start(), KEEP_DAYS);
-        Duration::from_secs(days.saturating_mul(SECONDS_OF_A_DAY))
+    pub(super) fn webhook_keep(&mut self) -> Duration {
+        Duration::from_secs(self.number(&WEBHOOK_KEEP_DAYS).saturating_mul(SECONDS_OF_A_DAY))
     }
 
-    fn default_endpoint(&mut self, given: &Settings, table: EndpointGiven) -> Option<WebhookEndpoint> {
-        let mut tenant = first(given.webhook_tenant.clone(), table.tenant);
-        let mut secrets = first(given.webhook_secrets.clone(), table.secrets);
+    fn default_endpoint(&mut self, table: EndpointGiven) -> Option<WebhookEndpoint> {
+        let mut tenant = self.text(&WEBHOOK_TENANT).or(said(table.tenant.as_ref())).map(str::to_owned);
+        let mut secrets = self.text(&WEBHOOK_SECRETS).or(said(table.secrets.as_ref())).map(str::to_owned);
         if self.is_demo() {
-            let company = || Plan::of(0).companies().into_iter().next().map(|company| Given(company.id.0));
-            tenant = tenant.or_else(company);
-            secrets = secrets.or_else(|| Some(Given(format!("whsec_{}", super::check::random_secret()))));
+            tenant = tenant.or_else(|| Plan::of(0).companies().into_iter().next().map(|company| company.id.0));
+            secrets = secrets.or_else(|| Some(format!("whsec_{}", random_secret())));
         }
-        let connect = text(given.webhook_tenant.as_ref()).is_none() && table.connect.unwrap_or_default();
-        let words = [("true", true), ("false", false)];
-        let livemode = given.webhook_livemode.as_ref();
-        let livemode = self.word(env::WEBHOOK_LIVEMODE, livemode, &words, table.livemode.unwrap_or_default());
-        let owner = self.owner(env::WEBHOOK_TENANT, tenant.as_ref(), connect);
-        let secrets = self.secrets(env::WEBHOOK_SECRETS, secrets.as_ref());
+        let connect = self.text(&WEBHOOK_TENANT).is_none() && table.connect.unwrap_or_default();
+        let livemode = self.word_or(&WEBHOOK_LIVEMODE, table.livemode.unwrap_or_default());
+        let owner = self.owner(WEBHOOK_TENANT.env(), tenant.as_deref(), connect);
+        let secrets = self.secrets(WEBHOOK_SECRETS.env(), secrets.as_deref());
         Some(WebhookEndpoint { owner: owner?, secrets, livemode })
     }
 
-    fn owner(&mut self, setting: &str, tenant: Option<&Given>, connect: bool) -> Option<Owner> {
-        match (text(tenant), connect) {
+    fn owner(&mut self, place: &str, tenant: Option<&str>, connect: bool) -> Option<Owner> {
+        match (tenant, connect) {
             (Some(tenant), false) => Some(Owner::Tenant(TenantId::from(tenant))),
             (None, true) => Some(Owner::Connect),
             (Some(_), true) => {
-                self.fault(setting, "is a tenant's and the platform's at the same time".to_owned());
+                self.fault_at(place, "is a tenant's and the platform's at the same time");
                 None
             }
             (None, false) => {
-                self.fault(setting, "is missing: whose webhooks come to the endpoint".to_owned());
+                self.fault_at(place, "is missing: whose webhooks come to the endpoint");
                 None
             }
         }
     }
 
     /// Secrets with commas between them. None of them is repeated in a fault.
-    fn secrets(&mut self, setting: &str, given: Option<&Given>) -> Vec<SecretString> {
-        let listed = text(given).unwrap_or_default().split(',').map(str::trim).filter(|secret| !secret.is_empty());
+    fn secrets(&mut self, place: &str, listed: Option<&str>) -> Vec<SecretString> {
+        let listed = listed.unwrap_or_default().split(',').map(str::trim).filter(|secret| !secret.is_empty());
         let secrets: BTreeSet<&str> = listed.collect();
         if secrets.is_empty() {
-            self.fault(
-                setting,
-                "is missing: what Stripe signs webhooks with (whsec_…), commas between several".to_owned(),
-            );
+            self.fault_at(place, "is missing: what Stripe signs webhooks with (whsec_…), commas between several");
         }
         if secrets.len() > SECRETS_MAX {
-            self.fault(setting, format!("has {} secrets, at most {SECRETS_MAX} are tried", secrets.len()));
+            self.fault_at(place, format!("has {} secrets, at most {SECRETS_MAX} are tried", secrets.len()));
         }
         secrets.into_iter().map(SecretString::from).collect()
     }
+}
+
+/// What a key of a table says, if it says anything.
+fn said(given: Option<&Given>) -> Option<&str> {
+    given.map(|given| given.0.trim()).filter(|text| !text.is_empty())
 }
 
 #[cfg(test)]
 mod tests {
     use secrecy::ExposeSecret;
 
-    use super::super::Config;
+    use super::super::{Config, Settings};
     use super::*;
 
     /// What a file comes to, with these settings beside it.
-    fn read(file: &str, set: impl FnOnce(&mut Settings)) -> Result<Config, Vec<String>> {
+    fn read(file: &str, beside: &[(&str, &str)]) -> Result<Config, Vec<String>> {
         let complete = "database_url = \"sqlite://billing.db\"\njwt_secret = \"0123456789abcdef0123456789abcdef\"\n";
-        let mut settings: Settings =
-            toml::from_str(&format!("{complete}{file}")).map_err(|error| vec![error.to_string()])?;
-        set(&mut settings);
+        let file: Settings = toml::from_str(&format!("{complete}{file}")).map_err(|error| vec![error.to_string()])?;
+        let settings = Settings::of(beside.iter().copied()).over(file);
         settings.validate(false).map_err(|faults| faults.0.iter().map(ToString::to_string).collect())
-    }
-
-    fn given<T: From<Given>>(text: &str) -> T {
-        Given(text.to_owned()).into()
     }
 
     #[test]
@@ -168,7 +195,7 @@ mod tests {
         let file = "webhook_tenant = \"ten_file\"\n\
             [webhook_endpoints.default]\nlivemode = true\nsecrets = [\"whsec_1\", \"whsec_2\"]\n\
             [webhook_endpoints.all]\nconnect = true\nsecrets = \"whsec_3\"\n";
-        let config = read(file, |settings| settings.webhook_secrets = given(" whsec_env ,")).unwrap();
+        let config = read(file, &[("webhook_secrets", " whsec_env ,")]).unwrap();
         let default = &config.webhooks["default"];
         assert_eq!((&default.owner, default.livemode), (&Owner::Tenant("ten_file".into()), true));
         let secrets: Vec<_> = default.secrets.iter().map(ExposeSecret::expose_secret).collect();
@@ -181,7 +208,7 @@ mod tests {
             ["webhook_endpoints.all.connect = true", "webhook_endpoints.all.secrets = \"(hidden)\""]
         );
         assert!(!shown.concat().contains("whsec"), "{shown:?}");
-        let plain = read("", |_| {}).unwrap();
+        let plain = read("", &[]).unwrap();
         assert!(plain.webhooks.is_empty());
         assert_eq!(plain.webhook_keep, Duration::from_hours(30 * 24));
     }
@@ -190,11 +217,12 @@ mod tests {
     fn all_faults_of_endpoints_are_listed_without_their_secrets() {
         let file = "[webhook_endpoints.A]\ntenant = \"ten_1\"\nconnect = true\nsecrets = \"whsec_hidden\"\n\
             [webhook_endpoints.b]\nsecrets = []\n";
-        let faults = read(file, |settings| {
-            settings.webhook_livemode = given("perhaps");
-            settings.webhook_secrets = given("1,2,3,4,5,6,7,8,whsec_hidden");
-            settings.webhook_keep_days = given("29");
-        });
+        let beside = [
+            ("webhook_livemode", "perhaps"),
+            ("webhook_secrets", "1,2,3,4,5,6,7,8,whsec_hidden"),
+            ("webhook_keep_days", "29"),
+        ];
+        let faults = read(file, &beside);
         let faults = faults.unwrap_err();
         let expected = [
             "BILLING_WEBHOOK_LIVEMODE is \"perhaps\", not one of true, false",
@@ -211,7 +239,7 @@ mod tests {
             assert!(fault.starts_with(expected), "{fault}, not {expected}");
         }
         assert!(!faults.concat().contains("hidden"), "{faults:?}");
-        assert!(read("[webhook_endpoints.a]\nsecret = \"x\"\n", |_| {}).is_err());
+        assert!(read("[webhook_endpoints.a]\nsecret = \"x\"\n", &[]).is_err());
     }
 
     #[test]
