@@ -221,7 +221,7 @@ async fn owner(work: &Work<'_>, event: &Event) -> Result<Result<(Tenant, Option<
     if event.livemode.is_some_and(|livemode| livemode != work.endpoint.livemode) {
         return Ok(Err(Ending::ignored(OTHER_MODE, None)));
     }
-    let reader = work.store.reader(&std::sync::Arc::default());
+    let reader = work.store.reader(work.system, &std::sync::Arc::default());
     let account = event.account.as_ref().map(StripeAccountId::as_str);
     match (&work.endpoint.owner, account) {
         (Owner::Tenant(id), account) => {
@@ -257,7 +257,7 @@ enum Looked {
 }
 
 async fn end(work: &Work<'_>, leased: &webhook_event::Model, ending: Ending) -> Result<Applied, StoreError> {
-    commit(work, work.store.begin().await?, leased, ending).await
+    commit(work, work.store.begin(work.system).await?, leased, ending).await
 }
 
 /// Writes how it ended beside what was changed. A lost lease takes all of it back.
@@ -284,7 +284,7 @@ async fn commit(work: &Work<'_>, tx: Tx, leased: &webhook_event::Model, ending: 
 impl Job<'_> {
     /// One transaction: look, change, and end; or find out that Stripe has to be asked, and change nothing.
     async fn attempt(&self, asked: Option<&Asked>) -> Result<Looked, StoreError> {
-        let tx = self.work.store.begin().await?;
+        let tx = self.work.store.begin(self.tenant).await?;
         match Box::pin(self.change(&tx, asked)).await? {
             Step::Ask(invoice) => Ok(Looked::Ask(invoice)),
             Step::AskFor(intent) => Ok(Looked::AskFor(intent)),

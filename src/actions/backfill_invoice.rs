@@ -67,7 +67,7 @@ pub async fn backfill_invoice(
 }
 
 async fn attempt(store: &Store, tenant: &Tenant, listed: &Listed<'_>, write: bool) -> Result<Backfilled, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(tenant).await?;
     let invoice = listed.invoice;
     let found = mirror_invoice::find(tenant, &tx, Some(invoice.id.as_str()), Some(invoice)).await?;
     let Some(before) = found else { return Ok(Backfilled::Unknown) };

@@ -49,9 +49,10 @@ pub async fn create_tenant(store: &Store, actor: &Actor, new: NewTenant) -> Resu
             "livemode": row.livemode,
         })),
     };
-    let tx = store.begin().await?;
+    let tenant = Tenant::whole(id.clone());
+    let tx = store.begin(&tenant).await?;
     store::bill::insert_tenants(&tx, vec![row]).await?;
-    store::audit_log::append(&Tenant::whole(id.clone()), &tx, actor, deed, new.now).await?;
+    store::audit_log::append(&tenant, &tx, actor, deed, new.now).await?;
     tx.commit().await?;
     Ok(id)
 }

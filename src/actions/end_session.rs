@@ -16,7 +16,7 @@ pub async fn end_session(
     by: &Manager<'_>,
     id: &SessionId,
 ) -> Result<browser_session::Model, CredentialError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     let row = store::browser_session::find(by.tenant, &tx, id).await?.ok_or(CredentialError::Unknown)?;
     if row.revoked_at.is_some() || !store::browser_session::revoke(by.tenant, &tx, id, by.now).await? {
         return Ok(row);

@@ -153,7 +153,7 @@ pub async fn import_document(
     tenant: &Tenant,
     request: &ImportRequest<'_>,
 ) -> Result<ImportReport, ImportError> {
-    let row = store::tenant::find(tenant, &store.reader(&Arc::new(StatementStats::default()))).await?;
+    let row = store::tenant::find(tenant, &store.reader(tenant, &Arc::new(StatementStats::default()))).await?;
     let row = row.ok_or_else(|| ImportError::TenantUnknown(tenant.id().clone()))?;
     let context = ImportContext {
         currency: &row.default_currency,
@@ -194,7 +194,7 @@ async fn write(
     request: &ImportRequest<'_>,
     mut imported: Imported,
 ) -> Result<ImportReport, ImportError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(tenant).await?;
     let id: InvoiceId = bill::imported(tenant.id(), request.system.source(), &imported.external_id);
     let stored = store::invoice::by_ids(tenant, &tx, std::slice::from_ref(&id)).await?.remove(&id);
     let owner = owner::resolve(tenant, &tx, request, &imported, stored.as_ref()).await?;

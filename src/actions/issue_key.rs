@@ -111,7 +111,7 @@ impl From<NotGrantable> for CredentialError {
 pub async fn issue_key(store: &Store, by: &Manager<'_>, wanted: KeyWanted) -> Result<KeyIssued, CredentialError> {
     let wanted = checked(by, wanted)?;
     by.grantor.may_grant(by.tenant, &wanted.rights)?;
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     check_customers(by.tenant, &tx, wanted.rights.customers.as_deref()).await?;
     let issued = write(&tx, by, wanted, None).await?;
     let deed = Deed {

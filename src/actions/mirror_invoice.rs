@@ -57,7 +57,7 @@ pub enum Mirrored {
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn as_of(store: &Store, tenant: &Tenant, invoice: &StripeInvoiceId) -> Result<Option<Instant>, StoreError> {
-    let reader = store.reader(&std::sync::Arc::default());
+    let reader = store.reader(tenant, &std::sync::Arc::default());
     let mirror = store::upstream_invoice::find_by_stripe_id(tenant, &reader, invoice.as_str()).await?;
     Ok(mirror.and_then(|mirror| mirror.last_event_created))
 }
@@ -70,7 +70,7 @@ pub async fn as_of(store: &Store, tenant: &Tenant, invoice: &StripeInvoiceId) ->
 /// # Errors
 /// Those of [`StoreError`]; nothing was written then. A [`StoreError::Conflict`] may be tried again.
 pub async fn mirror_invoice(store: &Store, tenant: &Tenant, answer: &Answer<'_>) -> Result<Mirrored, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(tenant).await?;
     let found = find(tenant, &tx, Some(answer.invoice.id.as_str()), Some(answer.invoice)).await?;
     let Some(before) = found else { return Ok(Mirrored::Unknown) };
     let id = before.invoice.id.clone();

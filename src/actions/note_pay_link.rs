@@ -27,7 +27,7 @@ pub async fn note_pay_link(
         before: None,
         after: Some(json!({ "urlSha256": secret::sha256(url) })),
     };
-    let tx = store.begin().await?;
+    let tx = store.begin(tenant).await?;
     store::audit_log::append(tenant, &tx, actor, deed, now).await?;
     tx.commit().await
 }

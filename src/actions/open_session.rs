@@ -55,7 +55,7 @@ pub async fn open_session(
         return Err(NotGrantable::Kind.into());
     }
     by.grantor.may_grant_scopes(wanted.scopes)?;
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     issue_key::check_customers(by.tenant, &tx, Some(std::slice::from_ref(&wanted.customer))).await?;
     let sid = secret::random(SECRET_LENGTH)?;
     let expires_at = wanted.policy.end(by.now);

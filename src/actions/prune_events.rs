@@ -14,7 +14,7 @@ pub const BATCH: u64 = 500;
 /// # Errors
 /// Those of [`StoreError`]; nothing changed then.
 pub async fn prune_events(store: &Store, system: &System, before: Instant) -> Result<u64, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(system).await?;
     let pruned = store::webhook_event::prune(system, &tx, before, BATCH).await?;
     tx.commit().await?;
     Ok(pruned)

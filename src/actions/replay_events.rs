@@ -20,7 +20,7 @@ pub async fn replay_events(
     which: &Replay,
     now: Instant,
 ) -> Result<u64, StoreError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(system).await?;
     let events = webhook_event::replay(system, &tx, which, now).await?;
     if events > 0 {
         let object_id = match which {

@@ -15,7 +15,7 @@ pub async fn revoke_key(
     by: &Manager<'_>,
     id: &CredentialId,
 ) -> Result<credential::Model, CredentialError> {
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     let row = issue_key::found(by, &tx, id).await?;
     if row.revoked_at.is_some() || !store::credential::revoke(by.tenant, &tx, id, by.now).await? {
         return Ok(row);

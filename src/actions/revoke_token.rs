@@ -31,7 +31,7 @@ pub async fn revoke_token(
     if jti.is_empty() || jti.len() > JTI_BYTES_MAX || jti.contains(char::is_control) {
         return Err(CredentialError::Unknown);
     }
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     store::tenant::find(by.tenant, &tx).await?.ok_or(CredentialError::TenantUnknown)?;
     let expires_at: Instant = after(by.now, REMEMBERED);
     let row = revoked_token::Model {

@@ -28,7 +28,7 @@ pub async fn rotate_key(
     if grace < TimeDelta::zero() || grace > GRACE_MAX {
         return Err(CredentialError::Lifetime);
     }
-    let tx = store.begin().await?;
+    let tx = store.begin(by.tenant).await?;
     let old = issue_key::found(by, &tx, id).await?;
     if old.revoked_at.is_some() || old.expires_at <= by.now {
         return Err(CredentialError::Ended);

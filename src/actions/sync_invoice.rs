@@ -41,7 +41,7 @@ pub enum Synced {
 /// # Errors
 /// Those of [`StoreError`]; nothing was written then.
 pub async fn sync_invoice(sync: &Sync<'_>, tenant: &Tenant, invoice: &InvoiceId) -> Result<Synced, StoreError> {
-    let reader = sync.store.reader(&std::sync::Arc::default());
+    let reader = sync.store.reader(tenant, &std::sync::Arc::default());
     let mut mirrors = store::upstream_invoice::of_invoices(tenant, &reader, std::slice::from_ref(invoice)).await?;
     let mirror = mirrors.remove(invoice);
     let id = mirror.as_ref().and_then(|mirror| mirror.stripe_invoice_id.as_deref());
@@ -56,7 +56,7 @@ pub async fn sync_invoice(sync: &Sync<'_>, tenant: &Tenant, invoice: &InvoiceId)
         Ok(answered) => answered,
         Err(error) => {
             let error = LinkError::from(&error);
-            let tx = sync.store.begin().await?;
+            let tx = sync.store.begin(tenant).await?;
             store::upstream_invoice::note_failure(tenant, &tx, invoice, error.word(), sync.now).await?;
             tx.commit().await?;
             return Ok(Synced::Failed(error));

@@ -67,7 +67,7 @@ pub async fn take_event(
 ) -> Result<Taken, TakeError> {
     let event = endpoint.webhook.receive(body, header, now)?;
     let row = row(name, endpoint, &event, body, now)?;
-    let tx = store.begin().await?;
+    let tx = store.begin(system).await?;
     let new = store::webhook_event::insert(system, &tx, row).await?;
     tx.commit().await?;
     Ok(if new { Taken::New } else { Taken::Duplicate })

@@ -44,7 +44,7 @@ pub async fn verify(config: &StoreConfig, tenant: Option<&TenantId>) -> Result<V
 /// # Errors
 /// [`AppError::Store`].
 pub async fn verify_in(store: &Store, system: &System, tenant: Option<&TenantId>) -> Result<Vec<Followed>, AppError> {
-    let reader = store.reader(&Arc::default());
+    let reader = store.reader(system, &Arc::default());
     let chains: BTreeSet<_> = if let Some(tenant) = tenant {
         BTreeSet::from([tenant.clone()])
     } else {
@@ -95,8 +95,9 @@ pub async fn list(
 ) -> Result<Vec<audit_entry::Model>, AppError> {
     let store = open(config).await?;
     let chain = tenant.cloned().unwrap_or_else(store::audit_log::operator);
-    let reader = store.reader(&Arc::default());
-    let entries = store::audit_log::newest(&System::operator(), &reader, &chain, limit).await?;
+    let operator = System::operator();
+    let reader = store.reader(&operator, &Arc::default());
+    let entries = store::audit_log::newest(&operator, &reader, &chain, limit).await?;
     store.close().await?;
     Ok(entries)
 }

@@ -300,7 +300,7 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
             *cursor = Cursor { after: None, created: None, newest: None, ..cursor.clone() };
             cursor.account.clone_from(&source.account);
         }
-        let reader = self.store.reader(&Arc::default());
+        let reader = self.store.reader(&source.tenant, &Arc::default());
         let known = store::upstream_invoice::last_event(&source.tenant, &reader).await?;
         let patience = Patience(self.options.patience);
         loop {
@@ -334,7 +334,7 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
         invoices: &[Invoice],
         when: (Option<Instant>, Instant),
     ) -> Result<Summary, AppError> {
-        let reader = self.store.reader(&Arc::default());
+        let reader = self.store.reader(&source.tenant, &Arc::default());
         let ids: Vec<&str> = invoices.iter().map(|invoice| invoice.id.as_str()).collect();
         let mirrors = store::upstream_invoice::by_stripe_ids(&source.tenant, &reader, &ids).await?;
         let mut summary = Summary::default();

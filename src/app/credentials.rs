@@ -78,7 +78,7 @@ pub async fn keys(config: &StoreConfig, tenant: &TenantId) -> Result<Vec<credent
     let store = open(config).await?;
     let page = Page { limit: KEYS_MAX, ..Page::default() };
     let tenant = Tenant::whole(tenant.clone());
-    let (keys, _more) = store::credential::list(&tenant, &store.reader(&Arc::default()), &page).await?;
+    let (keys, _more) = store::credential::list(&tenant, &store.reader(&tenant, &Arc::default()), &page).await?;
     store.close().await?;
     Ok(keys)
 }

@@ -14,7 +14,7 @@ use crate::domain::viewer::Tenant;
 use crate::links::Accounts;
 use crate::stats::StripeStats;
 use crate::store::tenant::System;
-use crate::store::{self, Reader, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 use crate::stripe::{
     Deadline, Invoice, InvoicePayment, InvoicesAsked, Page, StripeClient, StripeError, StripeErrorKind, StripeInvoiceId,
 };
@@ -64,8 +64,8 @@ pub(super) async fn sources(
     store: &Store,
     only: Option<&TenantId>,
 ) -> Result<Sources, AppError> {
-    let reader = store.reader(&Arc::default());
-    let tenants = store::tenant::all(&System::operator(), &reader).await?;
+    let operator = System::operator();
+    let tenants = store::tenant::all(&operator, &store.reader(&operator, &Arc::default())).await?;
     accounts::check_modes(access, &std::collections::BTreeMap::new(), &tenants)?;
     let hosts = accounts::link_hosts(config, access);
     let accounts = accounts::accounts(access, &hosts, Pace::Background, &StripeStats::default())?;
@@ -76,7 +76,7 @@ pub(super) async fn sources(
     }
     let mut all = Vec::new();
     for row in &wanted {
-        all.extend(of_tenant(&accounts, &reader, row).await?);
+        all.extend(of_tenant(&accounts, store, row).await?);
     }
     match only {
         Some(id) if all.is_empty() => Err(AppError::NoKey(id.clone())),
@@ -86,7 +86,7 @@ pub(super) async fn sources(
 }
 
 /// A tenant's own account, or those that it and its mirrors name to a platform.
-async fn of_tenant(accounts: &Accounts, reader: &Reader, row: &tenant::Model) -> Result<Vec<Source>, StoreError> {
+async fn of_tenant(accounts: &Accounts, store: &Store, row: &tenant::Model) -> Result<Vec<Source>, StoreError> {
     let tenant = Tenant::whole(row.id.clone());
     let source = |account: Option<String>| {
         let client = accounts.client(&row.id, account.as_deref())?;
@@ -95,7 +95,7 @@ async fn of_tenant(accounts: &Accounts, reader: &Reader, row: &tenant::Model) ->
     if let Some(own) = source(None) {
         return Ok(vec![own]);
     }
-    let mut named = store::upstream_invoice::accounts(&tenant, reader).await?;
+    let mut named = store::upstream_invoice::accounts(&tenant, &store.reader(&tenant, &Arc::default())).await?;
     named.extend(row.stripe_account_id.clone());
     named.sort_unstable();
     named.dedup();

@@ -63,7 +63,7 @@ impl Metrics {
 
     async fn see_inbox(&self) {
         let state = &self.0.state;
-        let reader = state.store.reader(&Arc::default());
+        let reader = state.store.reader(&state.inbox.system, &Arc::default());
         let unfinished = webhook_event::unfinished(&state.inbox.system, &reader);
         let rows = match tokio::time::timeout(INBOX_TIMEOUT, unfinished).await {
             Ok(Ok(rows)) => rows,

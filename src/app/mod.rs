@@ -64,6 +64,12 @@ pub enum AppError {
         /// The first that is missing.
         first: String,
     },
+    /// Row-level security is asked of an engine that has none.
+    #[error("SQLite has no row-level security; it is for Postgres")]
+    NoRowSecurity,
+    /// Row-level security is required, and this is missing.
+    #[error("row-level security is required: {0}")]
+    RowSecurity(String),
     /// The database failed.
     #[error("the database failed")]
     Store(#[from] StoreError),

@@ -107,7 +107,7 @@ pub async fn verify(
     let (store_config, access) = config;
     let store = wiring::open(store_config).await?;
     let Sources { accounts, all } = sources((store_config, access), &store, options.tenant.as_ref()).await?;
-    let mut run = Run { reader: store.reader(&Arc::default()), options, compared: Compared::default(), tell };
+    let mut run = Run { store: &store, options, compared: Compared::default(), tell };
     run.begin(&all).await?;
     let mut rest = all.as_slice();
     while let Some(first) = rest.first() {
@@ -131,7 +131,7 @@ async fn close(store: Store) -> Result<(), AppError> {
 
 /// A comparison that runs.
 struct Run<'a, Tell> {
-    reader: Reader,
+    store: &'a Store,
     options: &'a Options,
     compared: Compared,
     tell: Tell,
@@ -143,7 +143,7 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
         tenants.dedup_by_key(|tenant| tenant.id());
         let mut all = 0_u64;
         for tenant in tenants {
-            all = all.saturating_add(mirrors::count(tenant, &self.reader).await?);
+            all = all.saturating_add(mirrors::count(tenant, &self.reader(tenant)).await?);
         }
         (self.tell)(Progress::Begun(all));
         Ok(())
@@ -169,13 +169,13 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
     async fn compare(&mut self, source: &Source, invoices: &[Invoice]) -> Result<(), AppError> {
         let tenant = &source.tenant;
         let ids: Vec<&str> = invoices.iter().map(|invoice| invoice.id.as_str()).collect();
-        let mirrored = mirrors::by_stripe_ids(tenant, &self.reader, &ids).await?;
+        let mirrored = mirrors::by_stripe_ids(tenant, &self.reader(tenant), &ids).await?;
         let named = |invoice: &Invoice| match mirrored.get(invoice.id.as_str()) {
             Some(mirror) => Some(mirror.invoice_id.clone()),
             None => upstream_news::named(&invoice.metadata),
         };
         let ours: Vec<InvoiceId> = invoices.iter().filter_map(named).collect();
-        let rows = store::invoice::by_ids(tenant, &self.reader, &ours).await?;
+        let rows = store::invoice::by_ids(tenant, &self.reader(tenant), &ours).await?;
         for invoice in invoices {
             if invoice.livemode.is_some_and(|live| live != source.livemode) {
                 self.compared.other_mode += 1;
@@ -212,13 +212,13 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
         let tenant = &source.tenant;
         let mut after: Option<InvoiceId> = None;
         loop {
-            let page = mirrors::page(tenant, &self.reader, after.as_ref(), PAGE_ROWS).await?;
+            let page = mirrors::page(tenant, &self.reader(tenant), after.as_ref(), PAGE_ROWS).await?;
             let unseen = page.iter().filter(|mirror| {
                 mirror.stripe_invoice_id.as_ref().is_some_and(|stripe_invoice| !seen.contains(stripe_invoice))
             });
             let unseen: Vec<&upstream_invoice::Model> = unseen.collect();
             let ids: Vec<InvoiceId> = unseen.iter().map(|mirror| mirror.invoice_id.clone()).collect();
-            let rows = store::invoice::by_ids(tenant, &self.reader, &ids).await?;
+            let rows = store::invoice::by_ids(tenant, &self.reader(tenant), &ids).await?;
             for mirror in unseen {
                 if let Some(row) = rows.get(&mirror.invoice_id).filter(|row| self.is_wanted(row.created_at)) {
                     self.ask(source, accounts, row, mirror).await?;
@@ -229,6 +229,10 @@ impl<Tell: FnMut(Progress<'_>) + Send> Run<'_, Tell> {
                 None => return Ok(()),
             }
         }
+    }
+
+    fn reader(&self, tenant: &Tenant) -> Reader {
+        self.store.reader(tenant, &Arc::default())
     }
 
     fn is_wanted(&self, created: Instant) -> bool {

@@ -70,18 +70,18 @@ pub struct Verified {
 /// # Errors
 /// [`AppError::Store`] when the database fails; the check is not complete then.
 pub async fn verify(store: &Store, mut tell: impl FnMut(Progress<'_>)) -> Result<Verified, AppError> {
-    let reader = store.reader(&Arc::default());
-    let tenants = store::tenant::all(&System::operator(), &reader).await?;
+    let operator = System::operator();
+    let tenants = store::tenant::all(&operator, &store.reader(&operator, &Arc::default())).await?;
     let tenants: Vec<Tenant> = tenants.into_iter().map(|row| Tenant::whole(row.id)).collect();
     let mut begun = 0_u64;
     for tenant in &tenants {
-        let count = store::invoice::count(tenant, &reader, &native()).await?;
+        let count = store::invoice::count(tenant, &store.reader(tenant, &Arc::default()), &native()).await?;
         begun = begun.saturating_add(u64::try_from(count).unwrap_or_default());
     }
     tell(Progress::Begun(begun));
     let mut verified = Verified { tenants: counted(tenants.len()), ..Verified::default() };
     for tenant in &tenants {
-        let mut pages = Pages::begin();
+        let (mut pages, reader) = (Pages::begin(), store.reader(tenant, &Arc::default()));
         while let Some(rows) = pages.next(tenant, &reader).await? {
             let checked = counted(rows.len());
             let violations = violations(tenant, &reader, rows).await?;

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::accounts::{self, Pace};
-use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, RateConfig, StoreConfig, TokenConfig};
+use super::config::{Config, DEFAULT_ENDPOINT, DocumentConfig, RateConfig, RowSecurityMode, StoreConfig, TokenConfig};
 use super::demo::{self, Demo, DemoToken, Filled, Other};
 use super::jobs::pruner::Pruner;
 use super::jobs::reconciler::{LOOK, Reconciler};
@@ -38,6 +38,7 @@ use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, Rates, Request
 use crate::links::{Links, PayLinkPace, Refresher};
 use crate::rate::Limiter;
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
+use crate::store::row_security::RowSecurity;
 use crate::store::tenant::System;
 use crate::store::webhook_event::Replay;
 use crate::store::{self, Dump, MigrationState, Store};
@@ -85,6 +86,11 @@ pub async fn open(config: &StoreConfig) -> Result<Store, AppError> {
     let store = Store::open(&config.url, &config.pool)
         .await
         .map_err(|source| AppError::Open { database: config.url.shown(), source })?;
+    if config.row_security == RowSecurityMode::Required
+        && let Some(gap) = store.row_security().await?.gap()
+    {
+        return Err(AppError::RowSecurity(gap));
+    }
     let steps = store.migrations().await?;
     let mut missing = steps.iter().filter(|step| !step.applied);
     match missing.next() {
@@ -114,6 +120,29 @@ pub async fn migrate_up(config: &StoreConfig) -> Result<(), AppError> {
 pub async fn migrate_down(config: &StoreConfig, steps: u32) -> Result<(), AppError> {
     let failed = |source| AppError::Migrate { database: config.url.shown(), source };
     store::migrate_down(&config.url, &config.pool, steps).await.map_err(failed)
+}
+
+/// Switches row-level security on or off.
+///
+/// # Errors
+/// [`AppError::NoRowSecurity`] on `SQLite`, and [`AppError::Migrate`]; nothing has changed then.
+pub async fn switch_row_security(config: &StoreConfig, on: bool) -> Result<(), AppError> {
+    let failed = |source| AppError::Migrate { database: config.url.shown(), source };
+    let switched = store::row_security::switch(&config.url, &config.pool, on).await.map_err(failed)?;
+    if switched { Ok(()) } else { Err(AppError::NoRowSecurity) }
+}
+
+/// Where row-level security stands.
+///
+/// # Errors
+/// [`AppError::Open`] or [`AppError::Store`].
+pub async fn row_security(config: &StoreConfig) -> Result<RowSecurity, AppError> {
+    let store = Store::open(&config.url, &config.pool)
+        .await
+        .map_err(|source| AppError::Open { database: config.url.shown(), source })?;
+    let found = store.row_security().await?;
+    store.close().await?;
+    Ok(found)
 }
 
 /// The state of every migration that this program knows, oldest first.
@@ -146,7 +175,8 @@ pub async fn create_tenant(config: &StoreConfig, new: NewTenant) -> Result<Tenan
 /// [`AppError`] when the store is not ready.
 pub async fn tenants(config: &StoreConfig) -> Result<Vec<tenant::Model>, AppError> {
     let store = open(config).await?;
-    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    let operator = System::operator();
+    let tenants = store::tenant::all(&operator, &store.reader(&operator, &Arc::default())).await?;
     store.close().await?;
     Ok(tenants)
 }
@@ -162,7 +192,7 @@ pub async fn events(
 ) -> Result<Vec<webhook_event::Model>, AppError> {
     let store = open(config).await?;
     let system = System::operator();
-    let events = store::webhook_event::list(&system, &store.reader(&Arc::default()), status, limit).await?;
+    let events = store::webhook_event::list(&system, &store.reader(&system, &Arc::default()), status, limit).await?;
     store.close().await?;
     Ok(events)
 }
@@ -346,7 +376,8 @@ pub async fn generate_demo(
     let store = open(config).await?;
     demo::fill(&store, plan, Other::Refuse, tell).await?;
     demo::import_documents(&store, &config.link_hosts(), plan.now).await?;
-    let dump = store::dump(&System::operator(), &store.reader(&Arc::default())).await?;
+    let operator = System::operator();
+    let dump = store::dump(&operator, &store.reader(&operator, &Arc::default())).await?;
     store.close().await?;
     Ok(dump)
 }
@@ -358,7 +389,8 @@ async fn prepare_demo(config: &StoreConfig, reset: bool) -> Result<(), AppError>
         return Ok(());
     }
     let store = open(config).await?;
-    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    let operator = System::operator();
+    let tenants = store::tenant::all(&operator, &store.reader(&operator, &Arc::default())).await?;
     let steps = store.migrations().await?.len();
     store.close().await?;
     if let Some(foreign) = tenants.into_iter().find(|tenant| !Plan::has_company(&tenant.id)) {
@@ -439,7 +471,7 @@ async fn links(
 ) -> Result<(Links, Option<Refresher>), AppError> {
     let hosts = accounts::link_hosts(&config.store, &config.stripe);
     let system = System::operator();
-    let tenants = store::tenant::all(&system, &store.reader(&Arc::default())).await?;
+    let tenants = store::tenant::all(&system, &store.reader(&system, &Arc::default())).await?;
     accounts::check_modes(&config.stripe, &config.webhooks, &tenants)?;
     if !config.stripe.is_given() {
         return Ok((Links::new(hosts), None));

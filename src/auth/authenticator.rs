@@ -108,7 +108,7 @@ impl Authenticator {
     pub fn new(config: AuthConfig) -> (Self, UsageWriter) {
         let (usage, writer) = Usage::new(config.store.clone(), config.system, config.clock, config.sessions);
         // Look-ups are counted apart from the statements of requests.
-        let reader = config.store.reader(&Arc::default());
+        let reader = config.store.reader(&config.system, &Arc::default());
         let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_KEPT).build();
         let (revoked, keys, sessions) = (Lookup::default(), Lookup::default(), Lookup::default());
         (Self { config, reader, verified, revoked, keys, sessions, usage }, writer)

@@ -99,7 +99,7 @@ impl UsageWriter {
     async fn write(&self, batch: &[Used]) -> Result<(), StoreError> {
         let now = self.clock.now();
         let before = after(now, -APART_STORED);
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.system).await?;
         for used in batch {
             match used {
                 Used::Key(handle) => {
@@ -115,7 +115,7 @@ impl UsageWriter {
     }
 
     async fn sweep(&self) -> Result<(), StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.system).await?;
         store::browser_session::forget(&self.system, &tx, after(self.clock.now(), -SESSION_KEPT)).await?;
         tx.commit().await
     }

@@ -167,7 +167,7 @@ pub(super) async fn execute(
 ) -> async_graphql::Response {
     let counter = Arc::new(StatementStats::default());
     let actor = actor(&viewer, head);
-    let reader = state.store.reader(&counter);
+    let reader = state.store.reader(viewer.tenant(), &counter);
     let context = RequestContext::new(viewer, reader, Arc::clone(&state.links), state.billing_clock.now());
     let writes = Writes {
         store: state.store.clone(),

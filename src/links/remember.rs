@@ -180,7 +180,7 @@ impl Refresher {
         let (Some(stripe), Some((fetched, after))) = (&self.links.stripe, &refresh.learned) else {
             return Ok(());
         };
-        let tx = stripe.store.begin().await?;
+        let tx = stripe.store.begin(&refresh.tenant).await?;
         if !store::upstream_invoice::save_read(&refresh.tenant, &tx, &refresh.before, after).await? {
             return Ok(());
         }

@@ -13,7 +13,7 @@ use sea_orm::{
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
-use super::{StoreError, error};
+use super::{StoreError, error, row_security};
 
 /// How often SQLite looks at its deadline: about every 10,000 of its instructions, well below a millisecond.
 const SQLITE_STEPS_BETWEEN_CHECKS: i32 = 10_000;
@@ -173,8 +173,14 @@ impl DatabaseUrl {
     /// otherwise delete its children), and without a time limit.
     pub(super) async fn open_migrator(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
         let mut options = self.options(1, settings);
-        if matches!(self, Self::Sqlite(_)) {
-            options.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).foreign_keys(false).create_if_missing(true));
+        match self {
+            Self::Sqlite(_) => {
+                options.map_sqlx_sqlite_opts(|sqlite| durable(sqlite).foreign_keys(false).create_if_missing(true));
+            }
+            // A step that changes rows changes everyone's.
+            Self::Postgres(_) => {
+                options.map_sqlx_postgres_opts(|postgres| postgres.options(row_security::EVERYONES));
+            }
         }
         connect_patiently(&options).await
     }

@@ -116,6 +116,19 @@ pub(super) fn is_lost_connection(error: &DbErr) -> bool {
     }
 }
 
+/// Whether Postgres does not know a setting that a condition asks for: nobody said, in this connection, whose rows it
+/// is for.
+pub(super) fn is_unknown_setting(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == UNKNOWN_SETTING)
+}
+
+/// Postgres' `undefined_object`: the code of a setting that nobody knows.
+const UNKNOWN_SETTING: &str = "42704";
+
 enum Class {
     Unavailable,
     Timeout,
@@ -185,6 +198,8 @@ fn class_of_postgres(code: &str) -> Class {
         "40001" | "40P01" => Class::Conflict,
         // Shut down, crashed, starting; failing to read or write its files; a replica that takes no writes.
         "57P01" | "57P02" | "57P03" | "58030" | "25006" => Class::Unavailable,
+        // Row-level security was switched on while this program ran; the next transaction says whose it is.
+        UNKNOWN_SETTING => Class::Unavailable,
         // Connections; what the server has none left of: disk, memory, places for clients.
         other if other.starts_with("08") || other.starts_with("53") => Class::Unavailable,
         _ => Class::Defect,

@@ -4,9 +4,9 @@
 //! migrate while the others wait; on SQLite the write lock does.
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, TransactionTrait};
 
-use super::{DatabaseUrl, PoolSettings, StoreError, engine};
+use super::{DatabaseUrl, PoolSettings, StoreError, engine, row_security};
 
 /// The advisory lock of the migrations: any number that no other program on the server uses.
 const LOCK: i64 = 0x_b111_1a91_0001;
@@ -25,11 +25,11 @@ pub struct MigrationState {
 /// # Errors
 /// When the database cannot be opened, or a step fails: nothing has changed then.
 pub async fn up(url: &DatabaseUrl, settings: &PoolSettings) -> Result<(), StoreError> {
-    url.probe().await?;
-    let connection = url.open_migrator(settings).await?;
-    let tx = begin(&connection).await?;
-    Migrator::up(&tx, None).await?;
-    finish(connection, tx).await
+    alone(url, settings, async |tx| {
+        Migrator::up(tx, None).await?;
+        row_security::keep_up(tx).await
+    })
+    .await
 }
 
 /// Takes back the last `steps` steps, with all data that only they held.
@@ -37,11 +37,7 @@ pub async fn up(url: &DatabaseUrl, settings: &PoolSettings) -> Result<(), StoreE
 /// # Errors
 /// When the database cannot be opened, or a step fails: nothing has changed then.
 pub async fn down(url: &DatabaseUrl, settings: &PoolSettings, steps: u32) -> Result<(), StoreError> {
-    url.probe().await?;
-    let connection = url.open_migrator(settings).await?;
-    let tx = begin(&connection).await?;
-    Migrator::down(&tx, Some(steps)).await?;
-    finish(connection, tx).await
+    alone(url, settings, async |tx| Migrator::down(tx, Some(steps)).await).await
 }
 
 /// The steps this program knows, oldest first, and whether the database has them. Changes nothing.
@@ -79,6 +75,22 @@ async fn applied(connection: &impl ConnectionTrait) -> Result<Vec<String>, Store
     Ok(rows.iter().map(|row| row.try_get("", "version")).collect::<Result<_, _>>()?)
 }
 
+/// Changes the schema in one transaction, while nobody else does.
+///
+/// # Errors
+/// When the database cannot be opened, or the change fails: nothing has changed then.
+pub(super) async fn alone(
+    url: &DatabaseUrl,
+    settings: &PoolSettings,
+    change: impl AsyncFnOnce(&DatabaseTransaction) -> Result<(), DbErr>,
+) -> Result<(), StoreError> {
+    url.probe().await?;
+    let connection = url.open_migrator(settings).await?;
+    let tx = begin(&connection).await?;
+    change(&tx).await?;
+    finish(connection, tx).await
+}
+
 async fn begin(connection: &DatabaseConnection) -> Result<DatabaseTransaction, StoreError> {
     let tx = connection.begin_with_options(engine::writing()).await?;
     if tx.get_database_backend() == DbBackend::Postgres {
@@ -92,7 +104,7 @@ async fn finish(connection: DatabaseConnection, tx: DatabaseTransaction) -> Resu
     if tx.get_database_backend() == DbBackend::Sqlite {
         let check = sea_orm::Statement::from_string(DbBackend::Sqlite, "PRAGMA foreign_key_check");
         if !tx.query_all_raw(check).await?.is_empty() {
-            return Err(StoreError::Defect(sea_orm::DbErr::Migration("rows lost their parents".to_owned()).into()));
+            return Err(StoreError::Defect(DbErr::Migration("rows lost their parents".to_owned()).into()));
         }
     }
     tx.commit().await?;

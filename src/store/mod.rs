@@ -13,6 +13,8 @@ mod migrate;
 mod page;
 mod scope;
 mod session;
+mod wall;
+mod whose;
 
 pub mod audit_log;
 pub mod bill;
@@ -30,6 +32,7 @@ pub mod price;
 pub mod product;
 pub mod rental;
 pub mod revoked_token;
+pub mod row_security;
 pub mod source_document;
 pub mod sub_line;
 pub mod subscription;
@@ -41,7 +44,7 @@ pub mod webhook_event;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
 pub use driver_error::DriverError;
 pub use dump::{Dump, dump};
@@ -49,8 +52,11 @@ pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
 pub use error::StoreError;
 pub use migrate::{MigrationState, down as migrate_down, status as migration_status, up as migrate_up};
 pub use page::{Direction, Keyset, Page, SortValue};
+use row_security::RowSecurity;
 use session::Patience;
 pub use session::{Reader, Session, StatementStats, Tx};
+use wall::{Connection, Wall};
+pub use whose::Whose;
 
 use crate::stats::{Pool, PoolStats, StoreStats};
 
@@ -63,6 +69,7 @@ pub struct Store {
     patience: Patience,
     stats: Arc<StoreStats>,
     write_patience: Duration,
+    wall: Wall,
 }
 
 /// How much longer than a read may take its answer is waited for, at most: with it, a read of two seconds that is not
@@ -79,6 +86,7 @@ impl Store {
         let write = url.open_writer(settings).await?;
         let read = url.open_reader(settings).await?;
         Ok(Self {
+            wall: Wall::found(row_security::holds(&read).await?),
             read,
             write,
             connections: settings.connections,
@@ -92,22 +100,23 @@ impl Store {
         })
     }
 
-    /// A reader whose statements count towards `stats`.
-    pub fn reader(&self, stats: &Arc<StatementStats>) -> Reader {
-        Reader::reading(self.read.clone(), Arc::clone(stats), self.patience, Arc::clone(&self.stats))
+    /// A reader of rows of `whose`, whose statements count towards `stats`.
+    pub fn reader(&self, whose: impl Into<Whose>, stats: &Arc<StatementStats>) -> Reader {
+        let connection = Connection::new(self.read.clone(), whose.into(), self.wall.clone());
+        Reader::reading(connection, Arc::clone(stats), self.patience, Arc::clone(&self.stats))
     }
 
-    /// Begins a transaction that writes.
+    /// Begins a transaction that writes rows of `whose`.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when no connection is free in time.
-    pub async fn begin(&self) -> Result<Tx, StoreError> {
+    pub async fn begin(&self, whose: impl Into<Whose>) -> Result<Tx, StoreError> {
         let begun = {
             let _waiting = self.stats.beginning();
-            session::within(self.write_patience, self.write.begin_with_options(engine::writing())).await
+            session::within(self.write_patience, self.wall.begin(&self.write, &whose.into())).await
         };
         let begun = begun.map_err(StoreError::from).inspect_err(|error| self.stats.failed(Pool::Write, error.class()));
-        Ok(Tx::writing(begun?, self.write_patience))
+        Ok(Tx::writing(begun?, self.write_patience, self.wall.clone()))
     }
 
     /// What is counted of the store, with its pools as they are now.
@@ -129,7 +138,7 @@ impl Store {
     /// # Errors
     /// When it does not answer.
     pub async fn unsafe_settings(&self) -> Result<Vec<String>, StoreError> {
-        let tx = self.begin().await?;
+        let tx = self.begin(Whose::Everyones).await?;
         engine::unsafe_settings(&tx).await
     }
 
@@ -138,7 +147,15 @@ impl Store {
     /// # Errors
     /// When it does not answer.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>, StoreError> {
-        migration_status(&self.reader(&Arc::default())).await
+        migration_status(&self.reader(Whose::Everyones, &Arc::default())).await
+    }
+
+    /// Where row-level security stands, for the role that this program connects as.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn row_security(&self) -> Result<RowSecurity, StoreError> {
+        row_security::status(&self.read).await
     }
 
     /// The engine behind the store.

@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr,
-    Statement,
-};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 
 use super::StoreError;
 use super::error::is_lost_connection;
+use super::wall::{Connection, Wall};
 use crate::stats::{Pool, StoreStats};
 
 /// How many statements went to the database.
@@ -40,6 +38,7 @@ pub struct Session<C> {
     inner: C,
     stats: Arc<StatementStats>,
     patience: Patience,
+    wall: Wall,
     /// Where what a reader does is counted.
     all: Option<Arc<StoreStats>>,
 }
@@ -55,19 +54,19 @@ pub(super) struct Patience {
 }
 
 /// Reads, each on whichever connection is free.
-pub type Reader = Session<DatabaseConnection>;
+pub type Reader = Session<Connection>;
 
 /// Writes that take effect together, or not at all.
 pub type Tx = Session<DatabaseTransaction>;
 
 impl Reader {
-    pub(super) const fn reading(
-        inner: DatabaseConnection,
+    pub(super) fn reading(
+        inner: Connection,
         stats: Arc<StatementStats>,
         patience: Patience,
         all: Arc<StoreStats>,
     ) -> Self {
-        Self { inner, stats, patience, all: Some(all) }
+        Self { wall: inner.wall().clone(), inner, stats, patience, all: Some(all) }
     }
 }
 
@@ -84,7 +83,7 @@ impl<C> Session<C> {
             let mut answered = call().await;
             for _ in 1..self.patience.attempts {
                 match &answered {
-                    Err(error) if is_lost_connection(error) => {
+                    Err(error) if is_lost_connection(error) || self.wall.is_met_by(error) => {
                         self.stats.count();
                         answered = call().await;
                     }
@@ -104,7 +103,10 @@ impl<C> Session<C> {
 
     async fn write<T>(&self, call: impl Future<Output = Result<T, DbErr>> + Send) -> Result<T, DbErr> {
         self.stats.count();
-        within(self.patience.time, call).await
+        within(self.patience.time, call).await.inspect_err(|error| {
+            // Whoever begins the next transaction says whose it is.
+            let _met = self.wall.is_met_by(error);
+        })
     }
 }
 
@@ -116,8 +118,8 @@ pub(super) async fn within<T>(time: Duration, call: impl Future<Output = Result<
 
 impl Tx {
     /// What may wait so long for each answer. Nothing is tried again: that is for whoever began the transaction.
-    pub(super) fn writing(inner: DatabaseTransaction, time: Duration) -> Self {
-        Self { inner, stats: Arc::default(), patience: Patience { time, attempts: 1 }, all: None }
+    pub(super) fn writing(inner: DatabaseTransaction, time: Duration, wall: Wall) -> Self {
+        Self { inner, stats: Arc::default(), patience: Patience { time, attempts: 1 }, wall, all: None }
     }
 
     /// Makes everything written through this transaction last.

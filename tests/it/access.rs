@@ -1,5 +1,6 @@
 //! What each scope opens: the one table of access, held against the schema and against what is answered.
 
+use billing_gateway::store::Whose;
 use std::collections::{BTreeMap, BTreeSet};
 
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, ScopeSet, Viewer};
@@ -202,7 +203,7 @@ async fn world(engine: Engine) -> (Gateway, Full) {
     let gateway = Gateway::new(engine).await;
     let tenant = tenant(&gateway.store, "acme").await;
     let world = full(&gateway.store, &tenant, "one", InvoiceStatus::Open).await;
-    let tx = gateway.store.begin().await.unwrap();
+    let tx = gateway.store.begin(Whose::Everyones).await.unwrap();
     plant(&tx, &tenant, "text").await;
     // The keys by which the root finds an invoice stay as they were.
     let keys = format!(

@@ -330,7 +330,7 @@ async fn store_fails(talk: &mut Talk<'_>, database: &TestDatabase, engine: Engin
 #[tokio::test]
 async fn nothing_secret_is_logged_counted_or_told_in_a_problem_document() {
     for_each_engine(async |engine| {
-        let database = TestDatabase::empty(engine).await;
+        let database = TestDatabase::new(engine).await;
         let format = if engine == Engine::Sqlite { "text" } else { "json" };
         let served = Served::demo(|command| {
             command.env("DATABASE_URL", with_password(&database.url));

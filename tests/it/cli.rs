@@ -110,6 +110,7 @@ async fn stripe() -> FakeStripe {
 async fn every_example_in_the_help_runs() {
     let folder = workplace();
     let stripe = stripe().await;
+    let postgres = TestDatabase::new(Engine::Postgres).await;
     for (path, help) in helps() {
         let example = example(&path, &help);
         if example.contains("billing-gateway serve") {
@@ -123,6 +124,7 @@ async fn every_example_in_the_help_runs() {
             let mut command = shell(folder.path(), example);
             // The settings that ask the demo's Stripe.
             command.env("BILLING_STRIPE_KEY", "rk_test_demo").env("BILLING_STRIPE_BASE_URL", stripe.url());
+            command.env("POSTGRES_URL", &postgres.url);
             let said = run(command);
             assert_eq!(said.code, Some(0), "{example}: {said:?}");
             assert_eq!(said.err, "", "{example}");

@@ -9,6 +9,7 @@ use billing_gateway::demo::{Plan, principals};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::store::StatementStats;
+use billing_gateway::store::Whose;
 use entity::{InvoiceId, TenantId};
 use sea_orm::{ConnectionTrait, EntityTrait, PaginatorTrait};
 use secrecy::SecretString;
@@ -147,7 +148,7 @@ async fn loading_the_demo_again_changes_nothing() {
     for_each_engine(async |engine| {
         let gateway = Gateway::new(engine).await;
         let first = load(&gateway).await;
-        let reader = gateway.store.reader(&Arc::<StatementStats>::default());
+        let reader = gateway.store.reader(Whose::Everyones, &Arc::<StatementStats>::default());
         let before = (rows(&reader).await, everything(&gateway).await);
         assert!(before.0.iter().all(|(_, count)| *count > 0), "{:?}", before.0);
         let second = load(&gateway).await;

@@ -8,7 +8,7 @@ use billing_gateway::actions::import_document::{
 use billing_gateway::dialect::System;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::Tenant;
-use billing_gateway::store::{self, StatementStats, Store};
+use billing_gateway::store::{self, StatementStats, Store, Whose};
 use entity::{CustomerId, Instant, invoice};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 use serde_json::{Value, json};
@@ -101,7 +101,7 @@ impl Desk {
     }
 
     async fn invoice(&self, report: &ImportReport) -> invoice::Model {
-        let reader = self.store.reader(&Arc::new(StatementStats::default()));
+        let reader = self.store.reader(Whose::Everyones, &Arc::new(StatementStats::default()));
         let id = report.invoice_id.clone();
         let mut found = store::invoice::by_ids(&self.tenant, &reader, &[id]).await.unwrap();
         found.remove(&report.invoice_id).unwrap()

@@ -11,6 +11,7 @@ use billing_gateway::domain::invoice::{amount_overpaid, amount_remaining};
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::domain::viewer::Tenant;
 use billing_gateway::links::{Accounts, Ask, Asker, LinkKey, Links, Seen, UpstreamStats, Wanted};
+use billing_gateway::store::Whose;
 use billing_gateway::store::upstream_invoice;
 use billing_gateway::stripe::Deadline;
 use entity::{InvoiceStatus, Minor, invoice};
@@ -225,7 +226,7 @@ fn payable(row: &invoice::Model) -> bool {
 /// What is seen of one kind of link of each invoice, with the invoice.
 async fn seen(life: &Life, links: &Links, ask: Ask) -> Vec<(invoice::Model, Seen)> {
     let tenant = Tenant::whole(life.hooks.tenant.clone());
-    let reader = life.hooks.store.reader(&Arc::default());
+    let reader = life.hooks.store.reader(Whose::Everyones, &Arc::default());
     let mirrors = upstream_invoice::of_invoices(&tenant, &reader, &life.ids).await.unwrap();
     let mut all = Vec::new();
     for id in &life.ids {

@@ -11,6 +11,7 @@ use billing_gateway::domain::viewer::{PrincipalKind, Scope, Viewer};
 use billing_gateway::links::{Accounts, Links, PayLinkPace, Refresher};
 use billing_gateway::rate::Limiter;
 use billing_gateway::stats::StripeStats;
+use billing_gateway::store::Whose;
 use billing_gateway::store::bill;
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeClient, StripeConfig, StripeLimits};
 use chrono::TimeDelta;
@@ -135,7 +136,7 @@ fn at_stripe(given: &Given) -> Invoice {
 
 async fn write(gateway: &Gateway, tenant: &TenantId, all: &[Given]) {
     let customer = |number: usize| -> CustomerId { ids::derived(&["links", "customer", &number.to_string()]) };
-    let tx = gateway.store.begin().await.unwrap();
+    let tx = gateway.store.begin(Whose::Everyones).await.unwrap();
     bill::insert_tenants(&tx, vec![tenant_row(tenant, "links")]).await.unwrap();
     let customers = (0..=all.iter().map(|given| given.customer).max().unwrap_or_default()).map(customer);
     let rows = customers.map(|id| customer_row(tenant, &id)).collect();
@@ -305,7 +306,7 @@ async fn what_an_event_brought_meanwhile_is_not_written_over() {
             let mut row = world.mirror(1, |_| true).await;
             row.upstream_status = Some("paid".to_owned());
             row.last_event_created = Some(now());
-            let tx = world.gateway.store.begin().await.unwrap();
+            let tx = world.gateway.store.begin(Whose::Everyones).await.unwrap();
             billing_gateway::store::upstream_invoice::save(&tx, row).await.unwrap();
             tx.commit().await.unwrap();
         };

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 use std::sync::Mutex;
 
 use billing_gateway::domain::viewer::Viewer;
+use billing_gateway::store::Whose;
 use billing_gateway::store::bill;
 use entity::invoice;
 use serde_json::{Value, json};
@@ -254,7 +255,7 @@ async fn rows_that_arrive_while_a_list_is_read_move_nothing() {
                 arriving.invoice.finalized_at = Some(minutes(1_000));
                 arriving.invoice.paid_at = arriving.invoice.paid_at.map(|_| minutes(1_000));
                 arriving.invoice.voided_at = arriving.invoice.voided_at.map(|_| minutes(1_000));
-                let tx = gateway.store.begin().await.unwrap();
+                let tx = gateway.store.begin(Whose::Everyones).await.unwrap();
                 bill::insert(&tx, arriving).await.unwrap();
                 tx.commit().await.unwrap();
             }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use billing_gateway::store::{PoolSettings, StatementStats, StoreError};
+use billing_gateway::store::{PoolSettings, StatementStats, StoreError, Whose};
 use reqwest::Response;
 use sea_orm::{ConnectionTrait, DbBackend, Statement};
 use serde_json::{Value, json};
@@ -124,7 +124,7 @@ fn slow(backend: DbBackend) -> Statement {
 async fn a_read_that_takes_too_long_ends_in_time_and_its_connection_serves_on() {
     for_each_engine(async |engine| {
         let app = TestApp::with_pools(engine, ONE).await;
-        let reader = app.store.reader(&Arc::<StatementStats>::default());
+        let reader = app.store.reader(Whose::Everyones, &Arc::<StatementStats>::default());
         let begun = Instant::now();
         let outcome = reader.query_all_raw(slow(reader.get_database_backend())).await;
         let taken = begun.elapsed();
@@ -140,7 +140,7 @@ async fn a_read_that_takes_too_long_ends_in_time_and_its_connection_serves_on() 
 async fn without_a_free_connection_the_store_is_unavailable_until_there_is_one() {
     for_each_engine(async |engine| {
         let app = TestApp::with_pools(engine, ONE).await;
-        let reader = app.store.reader(&Arc::<StatementStats>::default());
+        let reader = app.store.reader(Whose::Everyones, &Arc::<StatementStats>::default());
         let busy = reader.query_all_raw(slow(reader.get_database_backend()));
         let meanwhile = async {
             is_refused(ask(&app, SMALL, "overage-week").await, 503, "STORE_UNAVAILABLE").await;

@@ -1,5 +1,6 @@
 //! Documents that are not sent each time: kept parsed, found by their hash, and trusted ones.
 
+use billing_gateway::store::Whose;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -339,7 +340,7 @@ async fn what_is_saved_on_a_document_that_is_known() {
         kept.clone()
     };
     let ask = async |schema: &graphql::Schema, document: &dyn Fn() -> ExecutableDocument| {
-        let reader = gateway.store.reader(&Arc::default());
+        let reader = gateway.store.reader(Whose::Everyones, &Arc::default());
         let context = RequestContext::new(merchant.clone(), reader, Arc::clone(&gateway.links), gateway.now);
         let begun = Instant::now();
         let variables = Variables::from_json(json!({ "id": id }));

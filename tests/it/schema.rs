@@ -559,7 +559,7 @@ fn shape<E: EntityTrait>() -> (&'static str, Vec<Field>) {
 fn fits(engine: Engine, field: &ColumnType, stored: &str) -> bool {
     let spelled = |sqlite: &str, postgres: &str| match engine {
         Engine::Sqlite => sqlite == stored,
-        Engine::Postgres => postgres == stored,
+        Engine::Postgres | Engine::WalledPostgres => postgres == stored,
     };
     match field {
         ColumnType::String(StringLen::N(length)) => {

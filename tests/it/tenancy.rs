@@ -2,9 +2,11 @@
 //! everything that can name them, and answer to the byte as if they were not there.
 
 mod everything;
+mod row_security;
 mod webhooks;
 
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, ScopeSet, Viewer};
+use billing_gateway::store::Whose;
 use entity::{InvoiceStatus, TenantId};
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
@@ -200,7 +202,7 @@ async fn world(engine: Engine) -> World {
     let own = full(store, &own_tenant, "own", InvoiceStatus::Open).await;
     let neighbour = full(store, &own_tenant, "neighbour", InvoiceStatus::Open).await;
     let foreign = full(store, &foreign_tenant, "foreign", InvoiceStatus::Open).await;
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     plant(&tx, &foreign_tenant, CANARY).await;
     for one in [&own, &neighbour] {
         let named = format!(
@@ -396,7 +398,7 @@ async fn a_deleted_invoice_and_its_parts_exist_for_nobody() {
     let api = Api::read().await;
     for_each_engine(async |engine| {
         let world = Box::pin(world(engine)).await;
-        let tx = world.gateway.store.begin().await.unwrap();
+        let tx = world.gateway.store.begin(Whose::Everyones).await.unwrap();
         let delete = format!("UPDATE invoices SET deleted_at = created_at WHERE id = '{}'", world.neighbour.invoice);
         tx.execute_unprepared(&delete).await.unwrap();
         tx.commit().await.unwrap();

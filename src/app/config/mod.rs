@@ -35,7 +35,7 @@ pub use rate::RateConfig;
 use server::Server;
 use setting::Area;
 pub use sources::Settings;
-pub use store::StoreConfig;
+pub use store::{RowSecurityMode, StoreConfig};
 pub use stripe::{OwnKey, StripeAccess};
 pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
 

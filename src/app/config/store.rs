@@ -5,7 +5,7 @@ use std::str::FromStr;
 use serde_json::json;
 
 use super::check::Check;
-use super::setting::{Area, Number, Setting};
+use super::setting::{Area, Number, Setting, Words};
 use crate::domain::link::LinkHosts;
 use crate::store::{DatabaseUrl, PoolSettings};
 
@@ -17,6 +17,7 @@ pub(super) static AREA: Area = Area {
         &DB_ACQUIRE_TIMEOUT_MS.setting,
         &DB_READ_TIMEOUT_MS.setting,
         &DB_WRITE_TIMEOUT_MS.setting,
+        &DB_ROW_SECURITY.setting,
     ],
 };
 
@@ -54,10 +55,28 @@ static DB_WRITE_TIMEOUT_MS: Number = Number::timeout(
     "Longest time one write may take, on SQLite a whole transaction, in milliseconds",
 );
 
+static DB_ROW_SECURITY: Words<RowSecurityMode> = Words::new(
+    "db_row_security",
+    "CHOICE",
+    &[("auto", RowSecurityMode::Auto), ("required", RowSecurityMode::Required)],
+    ("auto", RowSecurityMode::Auto),
+    "Postgres' row-level security: `auto` (where the database has it) or `required` (without it nothing starts)",
+);
+
 /// The database of the demo where none is named: a file in the current folder.
 const DEMO_DATABASE: &str = "sqlite://billing-demo.db";
 /// Connections by default, for each core: queries are short and mostly wait for the database.
 const CONNECTIONS_PER_CORE: u64 = 4;
+
+/// Whether the database must hold this program to one tenant at a time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RowSecurityMode {
+    /// Where it was switched on.
+    #[default]
+    Auto,
+    /// Nothing runs without it.
+    Required,
+}
 
 /// Where the bills are.
 #[derive(Clone, Debug)]
@@ -66,6 +85,8 @@ pub struct StoreConfig {
     pub url: DatabaseUrl,
     /// Its connections.
     pub pool: PoolSettings,
+    /// Whether it must have row-level security.
+    pub row_security: RowSecurityMode,
     /// Hosts that links in bills may lead to beside Stripe's.
     pub more_link_hosts: Vec<String>,
 }
@@ -92,8 +113,18 @@ impl Check<'_> {
                 read_timeout: self.millis(&DB_READ_TIMEOUT_MS),
                 write_timeout: self.millis(&DB_WRITE_TIMEOUT_MS),
             },
+            row_security: self.row_security(),
             more_link_hosts: self.link_hosts(),
         }
+    }
+
+    fn row_security(&mut self) -> RowSecurityMode {
+        let mode = self.word(&DB_ROW_SECURITY);
+        let on_sqlite = self.text(&DATABASE_URL).is_some_and(|url| url.starts_with("sqlite"));
+        if mode == RowSecurityMode::Required && on_sqlite {
+            self.fault(&DB_ROW_SECURITY.setting, "cannot be `required` of SQLite, which has none");
+        }
+        mode
     }
 
     fn database(&mut self) -> DatabaseUrl {

@@ -106,7 +106,7 @@ fn key(
 /// Writes a key unless it is there, perhaps since another server that starts at the same moment.
 async fn keep(store: &Store, row: credential::Model) -> Result<(), StoreError> {
     let tenant = Tenant::whole(row.tenant_id.clone());
-    let tx = store.begin().await?;
+    let tx = store.begin(&tenant).await?;
     match store::credential::insert(&tenant, &tx, row).await {
         Err(StoreError::Refused { rule: "unique", .. }) => Ok(()),
         Err(error) => Err(error),
@@ -133,8 +133,9 @@ async fn session(store: &Store, who: &Principal, now: Instant) -> Result<String,
         expires_at: policy.end(now),
         revoked_at: None,
     };
-    let tx = store.begin().await?;
-    store::browser_session::insert(&Tenant::whole(who.tenant.clone()), &tx, row).await?;
+    let tenant = Tenant::whole(who.tenant.clone());
+    let tx = store.begin(&tenant).await?;
+    store::browser_session::insert(&tenant, &tx, row).await?;
     tx.commit().await?;
     Ok(format!("sid={}", sid.expose_secret()))
 }

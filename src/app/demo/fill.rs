@@ -125,7 +125,8 @@ fn company(plan: &Plan) -> Result<tenant::Model, AppError> {
 /// What the store holds of a demo; none when it has no row of it.
 async fn held(store: &Store, plan: &Plan) -> Result<Option<Held>, AppError> {
     let id = company(plan)?.id;
-    let row = store::tenant::find(&Tenant::whole(id), &store.reader(&Arc::default())).await?;
+    let tenant = Tenant::whole(id);
+    let row = store::tenant::find(&tenant, &store.reader(&tenant, &Arc::default())).await?;
     Ok(row.map(|row| Held::of(&row).unwrap_or(Held::none(plan))))
 }
 
@@ -134,7 +135,8 @@ async fn held(store: &Store, plan: &Plan) -> Result<Option<Held>, AppError> {
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn billing_clock(store: &Store) -> Result<Clock, StoreError> {
-    let tenants = store::tenant::all(&System::operator(), &store.reader(&Arc::default())).await?;
+    let operator = System::operator();
+    let tenants = store::tenant::all(&operator, &store.reader(&operator, &Arc::default())).await?;
     let held = tenants.iter().find_map(Held::of);
     Ok(held.map_or_else(Clock::system, |held| Clock::starting_at(held.now.utc())))
 }
@@ -147,7 +149,7 @@ async fn begin(store: &Store, plan: &Plan) -> Result<Held, AppError> {
         set(&mut first.settings, &held)?;
     }
     let written = patiently(async || {
-        let tx = store.begin().await?;
+        let tx = store.begin(&System::operator()).await?;
         bill::insert_tenants(&tx, companies.clone()).await?;
         insert(&tx, demo::cast()).await?;
         tx.commit().await
@@ -197,7 +199,7 @@ async fn write(store: &Store, plan: &Plan, batch: Vec<(u32, Books)>) -> Result<u
     let operator = System::operator();
     let id: TenantId = company(plan)?.id;
     let (tx, row) = patiently(async || {
-        let tx = store.begin().await?;
+        let tx = store.begin(&operator).await?;
         let row = store::tenant::lock(&operator, &tx, &id).await?;
         Ok((tx, row))
     })

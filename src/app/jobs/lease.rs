@@ -44,7 +44,7 @@ impl Lease {
     /// # Errors
     /// Those of [`StoreError`].
     pub async fn take(&self) -> Result<bool, StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.tenant).await?;
         let taken = job::take(&self.tenant, &tx, self.named(), self.until()).await?;
         tx.commit().await?;
         Ok(taken)
@@ -86,7 +86,7 @@ impl Lease {
     }
 
     async fn renew(&self) -> Result<bool, StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.tenant).await?;
         let renewed = job::renew(&self.tenant, &tx, self.named(), self.until()).await?;
         tx.commit().await?;
         Ok(renewed)
@@ -97,7 +97,7 @@ impl Lease {
     /// # Errors
     /// Those of [`StoreError`]; it then runs out by itself.
     pub async fn release(&self) -> Result<(), StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.tenant).await?;
         job::release(&self.tenant, &tx, self.named()).await?;
         tx.commit().await
     }
@@ -107,7 +107,7 @@ impl Lease {
     /// # Errors
     /// Those of [`StoreError`].
     pub async fn state(&self) -> Result<Option<Json>, StoreError> {
-        job::state(&self.tenant, &self.store.reader(&std::sync::Arc::default()), self.name).await
+        job::state(&self.tenant, &self.store.reader(&self.tenant, &std::sync::Arc::default()), self.name).await
     }
 
     /// Writes how far the job came; false when the lease was lost.
@@ -115,7 +115,7 @@ impl Lease {
     /// # Errors
     /// Those of [`StoreError`].
     pub async fn save_state(&self, state: Option<Json>) -> Result<bool, StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.tenant).await?;
         let saved = job::save_state(&self.tenant, &tx, self.named(), state).await?;
         tx.commit().await?;
         Ok(saved)

@@ -127,7 +127,7 @@ impl Reconciler {
             let pause = self.look.min(self.intervals.paying.saturating_sub(waited));
             sleep(pause).await;
             waited += pause;
-            let reader = self.store.reader(&Arc::default());
+            let reader = self.store.reader(&self.system, &Arc::default());
             match store::job::is_abandoned(&self.system, &reader, JOB, Clock::system().now()).await {
                 Ok(true) => return,
                 Ok(false) => {}
@@ -141,7 +141,7 @@ impl Reconciler {
     /// # Errors
     /// Those of [`StoreError`]; what was asked before is done.
     pub async fn round(&self) -> Result<Round, StoreError> {
-        let reader = self.store.reader(&Arc::default());
+        let reader = self.store.reader(&self.system, &Arc::default());
         let mut round = Round::default();
         let tenants = store::tenant::all(&self.system, &reader).await?;
         self.accounts.know_modes(&tenants);
@@ -199,6 +199,6 @@ impl Reconciler {
             paying_heard_before: before(self.intervals.paying),
             limit: ROUND_MAX,
         };
-        store::upstream_invoice::due(tenant, &self.store.reader(&Arc::default()), &due).await
+        store::upstream_invoice::due(tenant, &self.store.reader(tenant, &Arc::default()), &due).await
     }
 }

@@ -113,12 +113,12 @@ impl Worker {
 
     async fn lease(&self, name: &str) -> Result<Vec<webhook_event::Model>, StoreError> {
         let names: Vec<&str> = self.inbox.endpoints.keys().map(String::as_str).collect();
-        let reader = self.store.reader(&std::sync::Arc::default());
+        let reader = self.store.reader(&self.inbox.system, &std::sync::Arc::default());
         // A look is cheap; a lease takes the one writer that SQLite has.
         if !inbox::is_due(&self.inbox.system, &reader, &names, self.inbox.clock.now()).await? {
             return Ok(Vec::new());
         }
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.inbox.system).await?;
         let events = inbox::lease(&self.inbox.system, &tx, name, &names, self.until(), self.settings.batch).await?;
         tx.commit().await?;
         Ok(events)
@@ -135,13 +135,13 @@ impl Worker {
     }
 
     async fn renew_once(&self, name: &str) -> Result<(), StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.inbox.system).await?;
         inbox::renew(&self.inbox.system, &tx, name, self.until()).await?;
         tx.commit().await
     }
 
     async fn release(&self, name: &str) -> Result<(), StoreError> {
-        let tx = self.store.begin().await?;
+        let tx = self.store.begin(&self.inbox.system).await?;
         inbox::release(&self.inbox.system, &tx, name).await?;
         tx.commit().await
     }

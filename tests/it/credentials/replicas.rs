@@ -10,7 +10,7 @@ use crate::support::program::{Running, program, run};
 #[tokio::test]
 async fn what_is_revoked_at_one_server_or_by_a_command_is_refused_at_the_other_in_time() {
     for_each_engine(async |engine| {
-        let database = TestDatabase::empty(engine).await;
+        let database = TestDatabase::new(engine).await;
         let folder = tempfile::TempDir::with_prefix("billing-gateway-replicas-").unwrap();
         let start = || {
             let mut command = program(folder.path());

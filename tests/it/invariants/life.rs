@@ -12,6 +12,7 @@ use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::Tenant;
 use billing_gateway::http::Inbox;
 use billing_gateway::links::Accounts;
+use billing_gateway::store::Whose;
 use billing_gateway::store::webhook_event::{self as inbox, Replay};
 use billing_gateway::stripe::Deadline;
 use chrono::TimeDelta;
@@ -167,7 +168,7 @@ impl Life {
 
     async fn work_once(&self) -> usize {
         let Hooks { store, inbox: Inbox { system, endpoints, .. }, .. } = &self.hooks;
-        let tx = store.begin().await.unwrap();
+        let tx = store.begin(Whose::Everyones).await.unwrap();
         let until = Instant::new(self.now.utc() + TimeDelta::seconds(20));
         let leased = inbox::lease(system, &tx, "life", &["default"], (self.now, until), 100).await.unwrap();
         tx.commit().await.unwrap();
@@ -221,8 +222,7 @@ impl Life {
     /// Breaks rows by hand, past the checks of the schema. `$` is the id of the first invoice.
     pub(crate) async fn break_by_hand(&self, statement: &str) {
         let tx = self.hooks.database.connect().await.begin().await.unwrap();
-        let engine = if self.hooks.store.engine() == "postgres" { Engine::Postgres } else { Engine::Sqlite };
-        for (_, loosen) in LOOSEN.iter().filter(|(on, _)| *on == engine) {
+        for (_, loosen) in LOOSEN.iter().filter(|(engine, _)| *engine == self.hooks.store.engine()) {
             tx.execute_unprepared(loosen).await.unwrap();
         }
         let done = tx.execute_unprepared(&statement.replace('$', &format!("'{}'", self.ids[0]))).await.unwrap();

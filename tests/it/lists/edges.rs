@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 
 use billing_gateway::domain::bill::Bill;
+use billing_gateway::store::Whose;
 use billing_gateway::store::bill;
 use entity as e;
 use entity::InvoiceStatus::{Draft, Open, Uncollectible};
@@ -137,7 +138,7 @@ async fn only_a_line_bills_openly(gateway: &Gateway, world: &mut World) {
     let (gone, left): (Vec<_>, Vec<_>) =
         std::mem::take(&mut world.bills).into_iter().partition(|bill| bill.invoice.deleted_at.is_some());
     world.bills = left;
-    let tx = gateway.store.begin().await.unwrap();
+    let tx = gateway.store.begin(Whose::Everyones).await.unwrap();
     for bill in gone {
         Box::pin(bill::replace(&tx, bill)).await.unwrap();
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use billing_gateway::domain::bill::{Bill, BillKeys, BillPayment};
 use billing_gateway::domain::ids;
+use billing_gateway::store::Whose;
 use billing_gateway::store::bill;
 use billing_gateway::store::invoice::PaymentState;
 use entity as e;
@@ -353,7 +354,7 @@ async fn write_combinations(gateway: &Gateway) -> (e::TenantId, Vec<(Bill, bool)
         ..Default::default()
     });
     let bills = combinations(&tenant, &customers);
-    let tx = gateway.store.begin().await.unwrap();
+    let tx = gateway.store.begin(Whose::Everyones).await.unwrap();
     let rows = customers.iter().map(|(id, _)| customer_row(&tenant, id)).collect();
     bill::write_customers(&tx, rows, bill::Existing::Keep).await.unwrap();
     bill::insert_payment_methods(&tx, methods.collect()).await.unwrap();

@@ -2,7 +2,7 @@
 
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine, BillPayment};
 use billing_gateway::domain::ids;
-use billing_gateway::store::{Store, bill};
+use billing_gateway::store::{Store, Whose, bill};
 use chrono::Duration;
 use entity as e;
 use sea_orm::Iterable;
@@ -31,7 +31,7 @@ pub(super) async fn world(store: &Store) -> World {
     let tenant = tenant(store, "acme").await;
     let customers: Vec<_> = (0..6).map(|n| customer(&tenant, n)).collect();
     let rentals: Vec<_> = (0..8).map(|n| rental(&tenant, &customers, n)).collect();
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     bill::write_customers(&tx, customers.clone(), bill::Existing::Keep).await.unwrap();
     bill::insert_rentals(&tx, rentals.clone()).await.unwrap();
     let mut world = World { tenant, customers, rentals, bills: Vec::new() };

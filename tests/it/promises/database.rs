@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use billing_gateway::store::{DatabaseUrl, Store};
+use billing_gateway::store::{DatabaseUrl, Store, Whose};
 use entity::webhook_event;
 use sea_orm::{ConnectionTrait, EntityTrait, TransactionTrait};
 
@@ -103,7 +103,7 @@ async fn r01_what_is_acknowledged_is_on_the_disk_and_a_database_that_does_not_do
     let database = TestDatabase::new(Engine::Sqlite).await;
     let url: DatabaseUrl = database.url.parse().unwrap();
     let store = Store::open(&url, &POOLS).await.unwrap();
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     for (pragma, expected) in [
         ("SELECT synchronous AS it FROM pragma_synchronous", "2"),
         ("SELECT journal_mode AS it FROM pragma_journal_mode", "wal"),
@@ -116,7 +116,7 @@ async fn r01_what_is_acknowledged_is_on_the_disk_and_a_database_that_does_not_do
     // Postgres as it comes does so too, and nothing of ours switches it off.
     let postgres = OwnServer::start();
     let store = Store::open(&postgres.url.parse().unwrap(), &POOLS).await.unwrap();
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
         assert_eq!(text(&tx, &format!("SELECT current_setting('{setting}') AS it")).await, "on", "{setting}");
     }

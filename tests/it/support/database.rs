@@ -1,6 +1,7 @@
 //! A database of its own for each test, on either engine.
 //!
-//! SQLite: a copy of a migrated file. Postgres: a copy of a migrated template on a throw-away server (see `server`).
+//! SQLite: a copy of a migrated file. Postgres: a copy of a migrated template on a throw-away server (see `server`), as
+//! its superuser, or with row-level security, as a role that is held to it.
 //! A database is removed when its test has passed; after a failure it stays, and its URL is printed.
 #![allow(clippy::print_stderr, reason = "a test that fails tells its reader more")]
 
@@ -28,10 +29,12 @@ const OLD_TEMPLATE: Duration = Duration::from_hours(24);
 pub(crate) enum Engine {
     Sqlite,
     Postgres,
+    /// Postgres with row-level security.
+    WalledPostgres,
 }
 
 impl Engine {
-    pub(crate) const ALL: [Self; 2] = [Self::Sqlite, Self::Postgres];
+    pub(crate) const ALL: [Self; 3] = [Self::Sqlite, Self::Postgres, Self::WalledPostgres];
 }
 
 /// Runs the body on each engine in turn, and says on which one it failed.
@@ -94,9 +97,18 @@ impl TestDatabase {
         }
     }
 
-    /// A small pool of plain connections, for looking at what is stored.
+    /// A small pool of plain connections that see everything, for looking at what is stored.
     pub(crate) async fn connect(&self) -> DatabaseConnection {
-        connect(&self.url, 2).await
+        let url = if matches!(self.place, Place::Server { .. }) { self.admin_url() } else { self.url.clone() };
+        connect(&url, 2).await
+    }
+
+    /// On Postgres: where it is for whoever owns everything.
+    pub(crate) fn admin_url(&self) -> String {
+        match &self.place {
+            Place::Server { server, name } => server.url(name),
+            Place::Folder(_) => panic!("a file has one owner"),
+        }
     }
 
     async fn create(engine: Engine, migrated: bool) -> Self {
@@ -113,6 +125,11 @@ impl TestDatabase {
                 let server = postgres().await;
                 let name = server.create_database(migrated).await;
                 Self { url: server.url(&name), place: Place::Server { server, name } }
+            }
+            Engine::WalledPostgres => {
+                let server = postgres().await;
+                let name = server.create_walled_database(migrated).await;
+                Self { url: server.walled_url(&name), place: Place::Server { server, name } }
             }
         }
     }

@@ -3,7 +3,7 @@
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine, BillPayment, imported};
 use billing_gateway::domain::ids;
 use billing_gateway::domain::viewer::Tenant;
-use billing_gateway::store::{Store, Tx, bill, credential, source_document as documents};
+use billing_gateway::store::{Store, Tx, Whose, bill, credential, source_document as documents};
 use entity as e;
 use sea_orm::sea_query::StringLen;
 use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, Iterable, Statement};
@@ -80,7 +80,7 @@ impl Full {
 /// Writes a tenant without customers.
 pub(crate) async fn tenant(store: &Store, name: &str) -> e::TenantId {
     let id: e::TenantId = ids::derived(&[name]);
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     bill::insert_tenants(&tx, vec![tenant_row(&id, name)]).await.unwrap();
     tx.commit().await.unwrap();
     id
@@ -89,7 +89,7 @@ pub(crate) async fn tenant(store: &Store, name: &str) -> e::TenantId {
 /// Writes a customer of a tenant with one of everything; its invoice is in the state `status`.
 pub(crate) async fn full(store: &Store, tenant: &e::TenantId, name: &str, status: e::InvoiceStatus) -> Full {
     let full = Full::named(tenant, name);
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     let parent: e::CustomerId = ids::derived(&[tenant.as_str(), name, "parent"]);
     let customers = vec![customer_row(tenant, &parent), customer(&full, parent)];
     bill::write_customers(&tx, customers, bill::Existing::Keep).await.unwrap();

@@ -78,7 +78,7 @@ impl Gateway {
     pub(crate) async fn ask(&self, viewer: &Viewer, query: &str, variables: Value) -> Answer {
         let stats = Arc::new(StatementStats::default());
         let links = Arc::clone(&self.links);
-        let context = RequestContext::new(viewer.clone(), self.store.reader(&stats), links, self.now);
+        let context = RequestContext::new(viewer.clone(), self.store.reader(viewer.tenant(), &stats), links, self.now);
         let context = context.writing(writes(&self.store, viewer));
         let upstream = context.upstream();
         let request = Request::new(query).variables(Variables::from_json(variables)).data(context);

@@ -18,7 +18,7 @@ use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
 use billing_gateway::stats::{StripeStats, WebhookStats};
 use billing_gateway::store::tenant::System;
-use billing_gateway::store::{DatabaseUrl, Store, bill};
+use billing_gateway::store::{DatabaseUrl, Store, Whose, bill};
 use billing_gateway::stripe::webhook::Webhook;
 use billing_gateway::stripe::{ApiKey, BaseUrl, StripeClient, StripeConfig, StripeLimits};
 use entity::{
@@ -300,7 +300,7 @@ pub(crate) fn object(id: &str, status: &str, amount_paid: i64) -> Value {
 
 /// Writes a tenant with one customer, whom Stripe knows as `cus_stripe`.
 pub(crate) async fn company(store: &Store, id: &TenantId) {
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     let row = tenant::Model { id: id.clone(), name: "Hooks".to_owned(), settings: json!({}), ..Default::default() };
     let customer = entity::customer::Model {
         stripe_customer_id: Some("cus_stripe".to_owned()),
@@ -369,7 +369,7 @@ pub(crate) async fn write(
     };
     let mut history = vec![entry(None, InvoiceStatus::Draft)];
     history.extend(issued.map(|_| entry(Some(InvoiceStatus::Draft), InvoiceStatus::Open)));
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     bill::insert(&tx, bill).await.unwrap();
     bill::insert_events(&tx, history).await.unwrap();
     tx.commit().await.unwrap();

@@ -2,7 +2,7 @@
 
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine, BillPayment};
 use billing_gateway::domain::ids;
-use billing_gateway::store::{Store, bill};
+use billing_gateway::store::{Store, Whose, bill};
 use chrono::{Duration, NaiveDate};
 use entity::{
     CurrencyCode, CustomerId, Instant, InvoiceId, InvoiceStatus, Minor, PaymentStatus, RentalId, RentalStatus,
@@ -41,7 +41,7 @@ pub(crate) async fn seed(store: &Store, name: &str, size: Size) -> Seed {
     let tenant: TenantId = ids::derived(&[name]);
     let customers: Vec<CustomerId> = (0..size.customers).map(|n| ids::derived(&[name, &n.to_string()])).collect();
     let rentals: Vec<RentalId> = (0..size.rentals).map(|n| ids::derived(&[name, &n.to_string()])).collect();
-    let tx = store.begin().await.unwrap();
+    let tx = store.begin(Whose::Everyones).await.unwrap();
     bill::insert_tenants(&tx, vec![tenant_row(&tenant, name)]).await.unwrap();
     let rows = customers.iter().map(|id| customer_row(&tenant, id)).collect();
     bill::write_customers(&tx, rows, bill::Existing::Keep).await.unwrap();

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use billing_gateway::app::config::{OwnKey, StoreConfig, StripeAccess};
+use billing_gateway::app::config::{OwnKey, RowSecurityMode, StoreConfig, StripeAccess};
 use billing_gateway::app::jobs::reconciler::Intervals;
-use billing_gateway::store::{self, tenant::System};
+use billing_gateway::store::{self, Whose, tenant::System};
 use billing_gateway::stripe::{ApiKey, BaseUrl};
 use entity::{Instant, InvoiceId, TenantId};
 use fake_stripe::{FakeStripe, Invoice, State};
@@ -63,7 +63,7 @@ impl Upstream {
 
     pub(crate) fn config_of(&self, tenant: &TenantId, key: &str) -> (StoreConfig, StripeAccess) {
         let url = self.hooks.database.url.parse().unwrap();
-        let store = StoreConfig { url, pool: POOLS, more_link_hosts: Vec::new() };
+        let store = StoreConfig { url, pool: POOLS, row_security: RowSecurityMode::Auto, more_link_hosts: Vec::new() };
         let key = ApiKey::parse(key).unwrap();
         let intervals = Intervals { open: Duration::from_hours(6), paying: Duration::from_mins(2) };
         let access = StripeAccess {
@@ -99,7 +99,7 @@ impl Upstream {
 
     /// Everything that is stored, the tables that the digest leaves out by their number of rows.
     pub(crate) async fn digest(&self) -> (String, i64, i64) {
-        let reader = self.hooks.store.reader(&std::sync::Arc::default());
+        let reader = self.hooks.store.reader(Whose::Everyones, &std::sync::Arc::default());
         let dump = store::dump(&System::operator(), &reader).await.unwrap();
         (dump.sha256, self.count("upstream_facts").await, self.count("jobs").await)
     }

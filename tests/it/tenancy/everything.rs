@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use billing_gateway::domain::viewer::{PrincipalKind, Viewer};
+use billing_gateway::store::Whose;
 use billing_gateway::store::dump;
 use billing_gateway::store::tenant::System;
 use serde_json::{Map, Value, json};
@@ -266,7 +267,7 @@ struct Everything {
 
 async fn everything(engine: Engine) -> Everything {
     let world = Box::pin(world(engine)).await;
-    let tx = world.gateway.store.begin().await.unwrap();
+    let tx = world.gateway.store.begin(Whose::Everyones).await.unwrap();
     plant_in_customer(&tx, &world.neighbour, NEIGHBOUR).await;
     tx.commit().await.unwrap();
     Everything {
@@ -347,7 +348,9 @@ async fn no_argument_of_the_schema_reaches_anything_foreign() {
     let paths = paths(&api);
     for_each_engine(async |engine| {
         let all = Box::pin(everything(engine)).await;
-        let before = dump(&System::operator(), &all.world.gateway.store.reader(&Arc::default())).await.unwrap();
+        let before = dump(&System::operator(), &all.world.gateway.store.reader(Whose::Everyones, &Arc::default()))
+            .await
+            .unwrap();
         let mut named = 0;
         for (of, field) in fields(&api) {
             let slot = format!("{of}.{}", field.name);
@@ -372,7 +375,9 @@ async fn no_argument_of_the_schema_reaches_anything_foreign() {
             }
         }
         assert!(named > 100, "{named}");
-        let after = dump(&System::operator(), &all.world.gateway.store.reader(&Arc::default())).await.unwrap();
+        let after = dump(&System::operator(), &all.world.gateway.store.reader(Whose::Everyones, &Arc::default()))
+            .await
+            .unwrap();
         assert_eq!(format!("{before:?}"), format!("{after:?}"), "something was changed");
     })
     .await;

@@ -6,6 +6,7 @@ use billing_gateway::actions::mirror_invoice::{Answer, Mirrored, as_of, mirror_i
 use billing_gateway::domain::actor::Actor;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::Tenant;
+use billing_gateway::store::Whose;
 use billing_gateway::store::bill;
 use billing_gateway::stripe::{Deadline, StripeInvoiceId};
 use entity::{
@@ -125,7 +126,7 @@ async fn payment_succeeded_without_paid_pays_and_the_payment_itself_may_come_lat
 async fn a_payment_that_we_began_is_the_one_that_succeeds() {
     let hooks = Hooks::working(Engine::Sqlite).await;
     let id = hooks.open("one", Some("in_1")).await;
-    let tx = hooks.store.begin().await.unwrap();
+    let tx = hooks.store.begin(Whose::Everyones).await.unwrap();
     let row = hooks.invoice(&id).await;
     let begun = payment::Model {
         tenant_id: hooks.tenant.clone(),
@@ -238,7 +239,7 @@ async fn links_are_those_of_the_newest_event_or_dropped() {
 async fn accounts_tell_the_tenant_of_the_platform_and_others_are_stored_and_ignored() {
     for_each_engine(async |engine| {
         let hooks = Hooks::working(engine).await;
-        let tx = hooks.store.begin().await.unwrap();
+        let tx = hooks.store.begin(Whose::Everyones).await.unwrap();
         let connected = tenant::Model {
             id: TenantId::from("ten_connected"),
             stripe_account_id: Some("acct_connected".to_owned()),
@@ -450,7 +451,7 @@ async fn a_replay_leaves_the_store_as_it_is() {
         fake.deliver(Delivery::to(&hooks.url("default"), SECRET)).await.unwrap();
         hooks.until(|events| events.iter().all(|event| event.status == WebhookStatus::Processed)).await;
         let dump = async || {
-            let reader = hooks.store.reader(&Arc::default());
+            let reader = hooks.store.reader(Whose::Everyones, &Arc::default());
             billing_gateway::store::dump(&hooks.inbox.system, &reader).await.unwrap()
         };
         let (before, state) = (dump().await, hooks.state(&id).await);

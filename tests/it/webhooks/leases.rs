@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use billing_gateway::actions::apply_event::{Backoff, Work, apply_event};
 use billing_gateway::domain::clock::Clock;
+use billing_gateway::store::Whose;
 use billing_gateway::store::webhook_event as inbox;
 use chrono::TimeDelta;
 use entity::{Instant, InvoiceStatus, WebhookStatus, webhook_event};
@@ -15,7 +16,7 @@ use crate::support::program::{program, run};
 
 /// Leases what is due to `by`, for so long from now.
 async fn lease(hooks: &Hooks, by: &str, lease: TimeDelta) -> Vec<webhook_event::Model> {
-    let tx = hooks.store.begin().await.unwrap();
+    let tx = hooks.store.begin(Whose::Everyones).await.unwrap();
     let now = Clock::system().now();
     let until = (now, Instant::new(now.utc() + lease));
     let leased = inbox::lease(&hooks.inbox.system, &tx, by, &["default"], until, 10).await.unwrap();
@@ -73,7 +74,7 @@ async fn a_lease_is_renewed_while_it_is_worked_on_and_given_back_at_the_end() {
         hooks.send(&paid("evt_1", "in_1")).await;
         lease(&hooks, "slow", TimeDelta::milliseconds(200)).await;
         let renew = async |by: &str| {
-            let tx = hooks.store.begin().await.unwrap();
+            let tx = hooks.store.begin(Whose::Everyones).await.unwrap();
             let now = Clock::system().now();
             let until = (now, Instant::new(now.utc() + TimeDelta::seconds(30)));
             inbox::renew(&hooks.inbox.system, &tx, by, until).await.unwrap();
@@ -83,7 +84,7 @@ async fn a_lease_is_renewed_while_it_is_worked_on_and_given_back_at_the_end() {
         renew("slow").await;
         tokio::time::sleep(Duration::from_millis(250)).await;
         assert_eq!(lease(&hooks, "early", TimeDelta::seconds(30)).await, []);
-        let tx = hooks.store.begin().await.unwrap();
+        let tx = hooks.store.begin(Whose::Everyones).await.unwrap();
         inbox::release(&hooks.inbox.system, &tx, "slow").await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(lease(&hooks, "next", TimeDelta::seconds(30)).await.len(), 1);

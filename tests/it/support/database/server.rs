@@ -4,7 +4,7 @@
 //! (no fsync), it listens on a socket file only, and its databases sort by the rules of a language on purpose: what
 //! has to sort by bytes must say so itself.
 //!
-//! With `TEST_POSTGRES_URL` set, that server is used instead, by a role that may create databases.
+//! With `TEST_POSTGRES_URL` set, that server is used instead, by a superuser.
 //!
 //! To stop the server: `target/test-postgres/path` names its data folder, and the first line of `postmaster.pid` in
 //! there is the process to be sent SIGINT. Afterwards the folder above the data folder can be removed.
@@ -16,14 +16,28 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use billing_gateway::store::row_security;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 
-/// How many templates of earlier builds stay, for test runs that overlap.
-const TEMPLATES_KEPT: u32 = 3;
+use crate::support::gateway::POOLS;
+
+/// How many templates of earlier builds stay, two for each, for test runs that overlap.
+const TEMPLATES_KEPT: u32 = 6;
 
 /// The name of a socket file may have about a hundred bytes; the longest part of it is ours to choose.
 const FOLDER_LENGTH_MAX: usize = 80;
+
+/// Who uses databases with row-level security. Owns no tables of those with a schema, as the documentation has it.
+const ROLE: &str = "billing_tests";
+
+/// What that role may do with the newest schema: what the documentation gives it, and to find that no step is missing,
+/// for which whoever migrates must be able to make tables.
+const RIGHTS: &str = "
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO billing_tests;
+REVOKE UPDATE, DELETE ON audit_log FROM billing_tests;
+GRANT CREATE ON SCHEMA public TO billing_tests
+";
 
 /// Speed before safety, no network, and enough connections for a pool in each of many tests.
 const SETTINGS: &str = "
@@ -57,7 +71,7 @@ impl Server {
         };
         let admin = base.path().trim_start_matches('/').to_owned();
         let server = Self { base, admin, template: super::template_name() };
-        server.make_template().await;
+        server.make_templates().await;
         server
     }
 
@@ -67,15 +81,35 @@ impl Server {
         url.to_string()
     }
 
+    /// The same for the role that row-level security holds.
+    pub(super) fn walled_url(&self, database: &str) -> String {
+        let mut url = Url::parse(&self.url(database)).expect("it was one");
+        url.set_username(ROLE).and_then(|()| url.set_password(Some(ROLE))).expect("a server has users");
+        url.to_string()
+    }
+
     /// Makes a database, empty or with the newest schema, and gives its name.
     pub(super) async fn create_database(&self, migrated: bool) -> String {
+        let template = if migrated { self.template.as_str() } else { "template1" };
+        self.copy(template, "DEFAULT").await
+    }
+
+    /// Makes a database with row-level security, and gives its name; an empty one belongs to the role it shall hold.
+    pub(super) async fn create_walled_database(&self, migrated: bool) -> String {
+        if migrated { self.copy(&self.walled_template(), "DEFAULT").await } else { self.copy("template1", ROLE).await }
+    }
+
+    async fn copy(&self, template: &str, owner: &str) -> String {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("t_{}_{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
-        let template = if migrated { self.template.as_str() } else { "template1" };
         let mut admin = self.connect().await;
         run(&mut admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        run(&mut admin, format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY file_copy")).await;
+        run(&mut admin, format!("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template} STRATEGY file_copy")).await;
         name
+    }
+
+    fn walled_template(&self) -> String {
+        format!("{}_walled", self.template)
     }
 
     /// Drops a database, whoever is still connected. Takes a thread of its own: a test that ends cannot wait.
@@ -106,23 +140,41 @@ impl Server {
         run(&mut self.connect().await, statement).await;
     }
 
-    async fn make_template(&self) {
+    /// Makes the two templates of this build, where they are not there yet.
+    async fn make_templates(&self) {
         let mut admin = self.connect().await;
-        let known = "SELECT count(*) FROM pg_database WHERE datistemplate AND datname = $1";
-        let known: i64 = sqlx::query_scalar(known)
-            .bind(&self.template)
-            .fetch_one(&mut admin)
-            .await
-            .expect("the templates are known");
-        if known > 0 {
-            return;
+        let (plain, walled) = (&self.template, &self.walled_template());
+        if !is_template(&mut admin, plain).await {
+            drop_old_templates(&mut admin).await;
+            run(&mut admin, format!("DROP DATABASE IF EXISTS {plain} WITH (FORCE)")).await;
+            run(&mut admin, format!("CREATE DATABASE {plain}")).await;
+            super::migrate(&self.url(plain)).await;
+            run(&mut admin, format!("ALTER DATABASE {plain} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")).await;
         }
-        let name = &self.template;
-        run(&mut admin, format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).await;
-        run(&mut admin, format!("CREATE DATABASE {name}")).await;
-        super::migrate(&self.url(name)).await;
-        run(&mut admin, format!("ALTER DATABASE {name} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")).await;
-        drop_old_templates(&mut admin).await;
+        if !is_template(&mut admin, walled).await {
+            run(&mut admin, format!("DROP DATABASE IF EXISTS {walled} WITH (FORCE)")).await;
+            run(&mut admin, format!("CREATE DATABASE {walled} TEMPLATE {plain}")).await;
+            self.wall_up(walled, &mut admin).await;
+            run(&mut admin, format!("ALTER DATABASE {walled} WITH IS_TEMPLATE true ALLOW_CONNECTIONS false")).await;
+        }
+    }
+
+    /// Switches row-level security on, and lets the role that it shall hold use the tables.
+    async fn wall_up(&self, database: &str, admin: &mut PgConnection) {
+        let url = self.url(database);
+        let switched = row_security::switch(&url.parse().expect("it is a server's"), &POOLS, true).await;
+        assert!(switched.expect("row-level security can be switched on"));
+        let known = format!("SELECT FROM pg_roles WHERE rolname = '{ROLE}'");
+        run(
+            admin,
+            format!(
+                "DO $$ BEGIN IF NOT EXISTS ({known}) THEN CREATE ROLE {ROLE} LOGIN PASSWORD '{ROLE}'; END IF; END $$"
+            ),
+        )
+        .await;
+        let mut connection = PgConnection::connect(&url).await.expect("the template answers");
+        run(&mut connection, RIGHTS.to_owned()).await;
+        connection.close().await.expect("the connection closes");
     }
 
     async fn connect(&self) -> PgConnection {
@@ -134,6 +186,11 @@ impl Server {
 async fn run(connection: &mut PgConnection, statement: String) {
     let outcome = sqlx::raw_sql(AssertSqlSafe(statement.as_str())).execute(connection).await;
     outcome.unwrap_or_else(|error| panic!("{statement}: {error}"));
+}
+
+async fn is_template(admin: &mut PgConnection, name: &str) -> bool {
+    let known = "SELECT EXISTS (SELECT FROM pg_database WHERE datistemplate AND datname = $1)";
+    sqlx::query_scalar(known).bind(name).fetch_one(admin).await.expect("the templates are known")
 }
 
 async fn drop_old_templates(admin: &mut PgConnection) {
