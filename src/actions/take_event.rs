@@ -43,30 +43,28 @@ pub enum Taken {
     Duplicate,
 }
 
-/// Why an event was not taken.
-#[derive(Debug, thiserror::Error)]
-pub enum TakeError {
-    /// It is not Stripe's, or no event.
-    #[error(transparent)]
-    Refused(#[from] WebhookError),
-    /// It could not be stored; Stripe shall send it again.
-    #[error("the event could not be stored")]
-    Store(#[from] StoreError),
-}
+/// An event that is verified, and not in the inbox yet.
+#[derive(Debug)]
+pub struct Verified(webhook_event::Model);
 
-/// Stores the event in `body`, if Stripe signed it. When this returns it is stored for good.
+/// Reads an event of an endpoint, by its name: the bytes as they came, and the header with their signatures.
 ///
 /// # Errors
-/// [`TakeError`]; nothing was stored then.
-pub async fn take_event(
-    store: &Store,
-    system: &System,
+/// [`WebhookError`] when it is not Stripe's, or no event.
+pub fn verify_event(
     (name, endpoint): (&str, &Endpoint),
     (body, header): (&[u8], &[u8]),
     now: Instant,
-) -> Result<Taken, TakeError> {
+) -> Result<Verified, WebhookError> {
     let event = endpoint.webhook.receive(body, header, now)?;
-    let row = row(name, endpoint, &event, body, now)?;
+    row(name, endpoint, &event, body, now).map(Verified)
+}
+
+/// Stores an event for good, unless it is there already.
+///
+/// # Errors
+/// The store's own: the event is not acknowledged then, so that Stripe sends it again.
+pub async fn take_event(store: &Store, system: &System, Verified(row): Verified) -> Result<Taken, StoreError> {
     let tx = store.begin(system).await?;
     let new = store::webhook_event::insert(system, &tx, row).await?;
     tx.commit().await?;

@@ -34,7 +34,7 @@ use crate::domain::actor::Actor;
 use crate::domain::clock::Clock;
 use crate::domain::link::LinkHosts;
 use crate::graphql::{self, Schema};
-use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, Rates, RequestStats, Room, Trusted};
+use crate::http::{self, AppState, Documents, ExplorerMode, Inbox, Rates, RequestStats, Room, Trusted, WebhookPace};
 use crate::links::{Links, PayLinkPace, Refresher};
 use crate::rate::Limiter;
 use crate::stats::{ReconcilerStats, StripeStats, WebhookStats};
@@ -498,6 +498,7 @@ async fn answering(config: &DocumentConfig) -> Result<(Schema, Documents), AppEr
 fn inbox(config: &Config) -> Result<Inbox, AppError> {
     let endpoints = config.webhooks.iter().map(|(name, given)| {
         let webhook = Webhook::new(given.secrets.clone(), accounts::link_hosts(&config.store, &config.stripe))?;
+        let webhook = webhook.with_bodies_of(config.limits.webhook_body_bytes);
         Ok((name.clone(), Endpoint { owner: given.owner.clone(), livemode: given.livemode, webhook }))
     });
     Ok(Inbox {
@@ -506,6 +507,7 @@ fn inbox(config: &Config) -> Result<Inbox, AppError> {
         clock: Clock::system(),
         stats: WebhookStats::default(),
         taken: Arc::default(),
+        pace: WebhookPace::new(config.webhooks_per_second),
     })
 }
 
@@ -567,6 +569,7 @@ fn state(
         stats: RequestStats::default(),
         transport: config.transport.clone(),
         room: Room::new(&config.transport),
+        limits: config.limits,
         rates: Rates { limiter, settings: config.rate.settings },
         draining: AtomicBool::new(false),
     }

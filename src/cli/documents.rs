@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use super::{CliError, output};
 use crate::app::AppError;
+use crate::app::config::Settings;
 use crate::app::documents::{DocumentsError, trusted, written};
-use crate::gate::Limits;
 use crate::http::Manifest;
 
 /// Make a file of trusted documents, or check one
@@ -39,8 +39,8 @@ enum Command {
     },
 }
 
-pub(super) async fn run(args: &Args) -> Result<(), CliError> {
-    let limits = Limits::default();
+pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
+    let limits = settings.limits()?;
     match &args.command {
         Command::Check { file } => {
             let documents = told(trusted(file, &limits).await)?;

@@ -134,7 +134,7 @@ fn dispatch(cli: Cli) -> Result<(), CliError> {
         Command::Verify(args) => block_on(verify::run(&args, &cli.settings.with_file()?)),
         Command::Demo(args) => block_on(demo::run(&args, &cli.settings.with_file()?)),
         Command::Schema(args) => schema::run(&args),
-        Command::Documents(args) => block_on(documents::run(&args)),
+        Command::Documents(args) => block_on(documents::run(&args, &cli.settings.with_file()?)),
         Command::Stripe(args) => block_on(stripe::run(&args, &cli.settings.with_file()?)),
         Command::Token(args) => block_on(token::run(&args, &cli.settings.with_file()?)),
         Command::Key(args) => block_on(key::run(&args, &cli.settings.with_file()?)),

@@ -28,7 +28,9 @@ pub struct RequestContext {
     writes: Option<Writes>,
     /// What the request took of what its caller may ask for.
     pub(super) charged: Option<Charged>,
-    /// Objects that lists of this request may still give.
+    /// Objects that the lists of this request may give in all.
+    objects_max: usize,
+    /// Those that they may still give.
     objects_left: AtomicUsize,
 }
 
@@ -45,9 +47,9 @@ pub struct Writes {
     pub sessions: SessionPolicy,
 }
 
-/// Objects that the lists of one answer may have in all: twice what a page of 100 invoices with 250 lines and their
-/// parts needs. A document says how deep an answer is, but only the data say how wide.
-const OBJECTS_MAX: usize = 100_000;
+/// Objects that the lists of one answer may have in all where nothing else is said: twice what a page of 100 invoices
+/// with 250 lines and their parts needs. A document says how deep an answer is, but only the data say how wide.
+pub const OBJECTS_MAX: usize = 100_000;
 
 impl RequestContext {
     /// The context of one request: everything is read as `viewer` may, `now` being the billing clock's time.
@@ -63,8 +65,17 @@ impl RequestContext {
             now,
             writes: None,
             charged: None,
+            objects_max: OBJECTS_MAX,
             objects_left: AtomicUsize::new(OBJECTS_MAX),
         }
+    }
+
+    /// The same request, whose lists may have so many objects in all.
+    #[must_use]
+    pub const fn giving(mut self, objects: usize) -> Self {
+        self.objects_max = objects;
+        self.objects_left = AtomicUsize::new(objects);
+        self
     }
 
     /// The same request, which was counted.
@@ -103,7 +114,7 @@ impl RequestContext {
     pub(super) fn charge(&self, objects: usize) -> Result<(), Failure> {
         let less = |left: usize| left.checked_sub(objects);
         let charged = self.objects_left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
-        charged.map(|_left| ()).map_err(|_left| Failure::TooMany(OBJECTS_MAX))
+        charged.map(|_left| ()).map_err(|_left| Failure::TooMany(self.objects_max))
     }
 }
 

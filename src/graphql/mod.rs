@@ -40,9 +40,10 @@ mod upstream_invoice;
 mod validation;
 mod viewer;
 
-use async_graphql::{EmptySubscription, SDLExportOptions, ValidationMode};
+use async_graphql::{EmptySubscription, SDLExportOptions, SchemaBuilder, ValidationMode};
 
-pub use context::{RequestContext, Writes};
+use crate::gate::Limits;
+pub use context::{OBJECTS_MAX, RequestContext, Writes};
 pub(crate) use error::INTERNAL;
 pub use mutation::Mutation;
 pub use query::Query;
@@ -54,14 +55,19 @@ pub type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
 
 /// Builds the schema. Hints at similar names are off: they would tell what exists.
 pub fn schema() -> Schema {
-    Schema::build(Query, Mutation, EmptySubscription).disable_suggestions().finish()
+    builder().finish()
 }
 
 /// The same schema for documents that it has validated before, with variables of the same shape: most rules are left
 /// out.
 pub fn schema_for_known_documents() -> Schema {
+    builder().validation_mode(ValidationMode::Fast).finish()
+}
+
+/// What both have in common. The library's own limit on levels never refuses what the gate admitted.
+fn builder() -> SchemaBuilder<Query, Mutation, EmptySubscription> {
     let builder = Schema::build(Query, Mutation, EmptySubscription).disable_suggestions();
-    builder.validation_mode(ValidationMode::Fast).finish()
+    builder.limit_recursive_depth(Limits::CEILING.selection_levels)
 }
 
 /// Whether a text is a cursor of some list. Any text may be asked about.

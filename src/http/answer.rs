@@ -17,9 +17,6 @@ use super::request_id::RequestId;
 use crate::graphql::INTERNAL;
 use crate::stats::Outcome;
 
-/// Errors of one answer; the rest are counted.
-const ERRORS_MAX: usize = 100;
-
 /// Length of a message, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
 
@@ -72,10 +69,15 @@ impl Executed {
     }
 }
 
-/// The answer of the executor.
-pub(super) fn of_response(mut response: async_graphql::Response, media: Media, id: &RequestId) -> Response {
+/// The answer of the executor, with at most so many errors.
+pub(super) fn of_response(
+    mut response: async_graphql::Response,
+    media: Media,
+    id: &RequestId,
+    errors_max: usize,
+) -> Response {
     let executed = was_executed(&response);
-    let errors = shown(std::mem::take(&mut response.errors), executed, id);
+    let errors = shown(std::mem::take(&mut response.errors), executed, id, errors_max);
     let status =
         if executed { outage(&response.data, &errors).unwrap_or(StatusCode::OK) } else { refused_document(media) };
     let data = executed.then_some(&response.data);
@@ -137,8 +139,8 @@ pub(super) fn was_valid(response: &async_graphql::Response) -> bool {
     was_executed(response) && !response.errors.iter().any(|error| error.path.is_empty())
 }
 
-/// The errors as clients see them.
-fn shown(mut errors: Vec<ServerError>, executed: bool, id: &RequestId) -> Vec<ServerError> {
+/// The errors as clients see them; those above the limit are counted.
+fn shown(mut errors: Vec<ServerError>, executed: bool, id: &RequestId, errors_max: usize) -> Vec<ServerError> {
     if !executed {
         // The validator collects in hash maps; the same document shall give the same bytes.
         for error in &mut errors {
@@ -146,8 +148,8 @@ fn shown(mut errors: Vec<ServerError>, executed: bool, id: &RequestId) -> Vec<Se
         }
         errors.sort_by_cached_key(|error| (error.locations.first().copied(), error.message.clone()));
     }
-    let left_out = errors.len().saturating_sub(ERRORS_MAX);
-    errors.truncate(ERRORS_MAX);
+    let left_out = errors.len().saturating_sub(errors_max);
+    errors.truncate(errors_max);
     let mut errors: Vec<_> = errors.into_iter().map(|error| coded(error, id)).collect();
     if left_out > 0 {
         let mut error = ServerError::new(format!("{left_out} more errors are not shown."), None);
@@ -252,7 +254,7 @@ mod tests {
     }
 
     async fn answer(response: async_graphql::Response, media: Media) -> (StatusCode, serde_json::Value) {
-        let answer = of_response(response, media, &RequestId::of_test());
+        let answer = of_response(response, media, &RequestId::of_test(), 100);
         let status = answer.status();
         let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
         (status, serde_json::from_slice(&bytes).unwrap())
@@ -356,7 +358,7 @@ mod tests {
         assert_eq!(status(value!({"a": null, "b": 1}), vec![down("a")]).await, 200);
         assert_eq!(status(value!({"a": null, "b": null}), vec![down("a")]).await, 200);
         assert_eq!(status(value!({"a": null, "b": null}), vec![down("a"), forbidden]).await, 200);
-        let answer = of_response(response(Value::Null, vec![down("a")]), Media::Json, &RequestId::of_test());
+        let answer = of_response(response(Value::Null, vec![down("a")]), Media::Json, &RequestId::of_test(), 100);
         assert!(answer.headers().contains_key("retry-after"));
     }
 }

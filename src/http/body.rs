@@ -77,8 +77,8 @@ impl HttpBody for Watched {
 /// Why there is no body.
 #[derive(Debug)]
 pub(super) enum BodyError {
-    /// It is too large; little more than the limit was read.
-    TooLarge,
+    /// It is larger than so many bytes; little more was read.
+    TooLarge(usize),
     /// It broke off.
     Broken(axum::Error),
 }
@@ -94,7 +94,7 @@ pub(super) async fn read(body: Body, headers: &HeaderMap, limit: usize) -> Resul
     if !(announced_too_large && headers.contains_key(EXPECT)) {
         discard(chunks).await;
     }
-    Err(BodyError::TooLarge)
+    Err(BodyError::TooLarge(limit))
 }
 
 /// The whole body; absent when it is larger than its limit.
@@ -140,7 +140,7 @@ mod tests {
             assert_eq!(read(body, &HeaderMap::new(), LIMIT).await.unwrap().len(), LIMIT);
         }
         for body in [Body::from(vec![b'x'; LIMIT + 1]), chunked(LIMIT + 1)] {
-            assert!(matches!(read(body, &HeaderMap::new(), LIMIT).await, Err(BodyError::TooLarge)));
+            assert!(matches!(read(body, &HeaderMap::new(), LIMIT).await, Err(BodyError::TooLarge(LIMIT))));
         }
     }
 }

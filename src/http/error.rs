@@ -20,12 +20,12 @@ use super::media::Media;
 use super::params::ParamsError;
 use super::request_id::RequestId;
 use super::variables::VariableError;
-use crate::actions::take_event::TakeError;
 use crate::auth::AuthFailure;
 use crate::domain::rate::Exhausted;
 use crate::gate::GateError;
 use crate::graphql::INTERNAL;
 use crate::stats::GraphqlStats;
+use crate::store::StoreError;
 use crate::stripe::webhook::WebhookError;
 
 /// When to try again after an answer that there is nothing to answer with, in seconds.
@@ -35,9 +35,6 @@ const RETRY_AFTER_SECONDS: &str = "2";
 const OVERLOADED: &str = "OVERLOADED";
 
 const TOO_MANY_CONNECTIONS: &str = "There are too many connections.";
-
-/// The largest body of a GraphQL request, in bytes.
-pub(super) const BODY_BYTES_MAX: usize = 256 * 1024;
 
 /// Why a GraphQL request was not executed, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -72,9 +69,9 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. A form of another site could send any other type with a visitor's cookies.
     #[error("The body must be application/json in UTF-8, not compressed.")]
     BodyType,
-    /// The body is too large; little more than the limit was read.
-    #[error("The body is larger than {BODY_BYTES_MAX} bytes.")]
-    BodyTooLarge,
+    /// The body is larger than so many bytes; little more was read.
+    #[error("The body is larger than {0} bytes.")]
+    BodyTooLarge(usize),
     /// The body did not arrive in time.
     #[error("The body did not arrive in time.")]
     BodyTooSlow,
@@ -172,7 +169,7 @@ impl Refusal {
             | Self::BodyBroken(_)
             | Self::Params(_)
             | Self::Variable(_) => "BAD_USER_INPUT",
-            Self::BodyTooLarge => "QUERY_TOO_LARGE",
+            Self::BodyTooLarge(_) => "QUERY_TOO_LARGE",
             Self::BodyTooSlow | Self::Timeout | Self::Unverifiable(AuthFailure::Slow) => "TIMEOUT",
             Self::Gate(error) => error.code(),
             Self::Syntax(_) => "GRAPHQL_PARSE_FAILED",
@@ -200,7 +197,7 @@ impl Refusal {
             | Self::Method
             | Self::NotAQuery
             | Self::BodyType
-            | Self::BodyTooLarge
+            | Self::BodyTooLarge(_)
             | Self::BodyBroken(_)
             | Self::Params(_) => "request",
             Self::Gate(_) | Self::TooCostly(_) => "gate",
@@ -228,7 +225,7 @@ impl Refusal {
             Self::NotAcceptable => StatusCode::NOT_ACCEPTABLE,
             Self::Method | Self::NotAQuery => StatusCode::METHOD_NOT_ALLOWED,
             Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
             Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
             Self::Gate(_)
@@ -253,7 +250,7 @@ impl Refusal {
             Self::Method => &[(header::ALLOW, "GET, POST")],
             Self::NotAQuery => &[(header::ALLOW, "POST")],
             // The rest of the body is still on its way and would be read as the next request.
-            Self::BodyTooLarge | Self::BodyTooSlow | Self::BodyBroken(_) | Self::HeadersTooLarge => {
+            Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) | Self::HeadersTooLarge => {
                 &[(header::CONNECTION, "close")]
             }
             _ => &[],
@@ -293,7 +290,7 @@ fn millis(time: Duration) -> u64 {
 impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::TooLarge => Self::BodyTooLarge,
+            BodyError::TooLarge(limit) => Self::BodyTooLarge(limit),
             BodyError::Broken(source) => Self::BodyBroken(source),
         }
     }
@@ -318,34 +315,41 @@ pub(super) enum NotTaken {
     NotStored,
     /// Too many are being taken.
     Overloaded,
+    /// More came to the endpoint within a second than it takes.
+    TooMany(Exhausted),
+    /// It would be refused for this reason, and its address sends such ones too often.
+    TooManyBad(&'static str, Exhausted),
 }
 
 impl From<BodyError> for NotTaken {
     fn from(error: BodyError) -> Self {
         match error {
-            BodyError::TooLarge => Self::TooLarge,
+            BodyError::TooLarge(_) => Self::TooLarge,
             BodyError::Broken(_) => Self::Broken,
         }
     }
 }
 
-impl From<TakeError> for NotTaken {
-    fn from(error: TakeError) -> Self {
+impl From<WebhookError> for NotTaken {
+    fn from(error: WebhookError) -> Self {
         match error {
-            TakeError::Refused(WebhookError::TooLarge { .. }) => Self::TooLarge,
-            TakeError::Refused(why @ WebhookError::NoEvent(_)) => {
+            WebhookError::TooLarge { .. } => Self::TooLarge,
+            why @ WebhookError::NoEvent(_) => {
                 tracing::warn!(%why, "a webhook is signed, and no event");
                 Self::NoEvent
             }
-            TakeError::Refused(why) => {
+            why => {
                 tracing::warn!(%why, "a webhook was refused");
                 Self::Signature
             }
-            TakeError::Store(error) => {
-                error.log();
-                Self::NotStored
-            }
         }
+    }
+}
+
+impl From<StoreError> for NotTaken {
+    fn from(error: StoreError) -> Self {
+        error.log();
+        Self::NotStored
     }
 }
 
@@ -361,6 +365,8 @@ impl NotTaken {
             Self::Broken => "broken",
             Self::NotStored => "not_stored",
             Self::Overloaded => "overloaded",
+            Self::TooMany(_) => "rate_limited",
+            Self::TooManyBad(word, _) => word,
         }
     }
 
@@ -376,6 +382,9 @@ impl NotTaken {
         let (status, detail) = match self {
             Self::NoEndpoint => return nothing_here(id),
             Self::Overloaded => return Refusal::Overloaded.problem(id),
+            Self::TooMany(exhausted) | Self::TooManyBad(_, exhausted) => {
+                return Refusal::RateLimited(*exhausted).problem(id);
+            }
             Self::Signature => (StatusCode::BAD_REQUEST, "invalid_signature"),
             Self::NoEvent => (StatusCode::BAD_REQUEST, "invalid_event"),
             Self::Broken => (StatusCode::BAD_REQUEST, "The body broke off."),
@@ -489,7 +498,7 @@ mod tests {
         assert_eq!(header(Refusal::Unauthenticated, header::WWW_AUTHENTICATE).as_deref(), Some("Bearer"));
         assert_eq!(header(Refusal::Method, header::ALLOW).as_deref(), Some("GET, POST"));
         assert_eq!(header(Refusal::NotAQuery, header::ALLOW).as_deref(), Some("POST"));
-        assert_eq!(header(Refusal::BodyTooLarge, header::CONNECTION).as_deref(), Some("close"));
+        assert_eq!(header(Refusal::BodyTooLarge(1), header::CONNECTION).as_deref(), Some("close"));
         assert_eq!(header(Refusal::Timeout, header::CONNECTION), None);
     }
 }

@@ -1,7 +1,7 @@
 //! `/graphql`: one request, read, its document found, its cost taken, and executed.
 //!
 //! The order is a promise: credentials before anything else is looked at, the body before a place to work is taken, the
-//! gate before the parser. The whole request, its body included, has ten seconds.
+//! gate before the parser. The whole request, its body included, has a time of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use tokio::time::{Instant, timeout_at};
 
 use super::client::ClientAddress;
 use super::cost::Cost;
-use super::error::{BODY_BYTES_MAX, Refusal};
+use super::error::Refusal;
+use super::limits::RequestLimits;
 use super::params::Params;
 use super::request_id::RequestId;
 use super::{AppState, answer, body, media, variables, viewer};
@@ -28,9 +29,6 @@ use crate::graphql::{Charged, RequestContext, Schema, Writes};
 use crate::loaders::batch::unconstrained;
 use crate::stats::GraphqlStats;
 use crate::store::StatementStats;
-
-/// How long a request may take, from its headers to its answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The header that asks for `extensions.debug`.
 const DEBUG: &str = "x-debug";
@@ -52,11 +50,13 @@ pub(super) async fn handle(
 }
 
 async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
-    let deadline = Instant::now() + TIMEOUT;
+    let deadline = Instant::now() + state.limits.timeout;
     let viewer = viewer::of(state, head).await?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
-    let params = timeout_at(body_deadline, params_of(head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    let params = timeout_at(body_deadline, params_of(&state.limits, head, body))
+        .await
+        .map_err(|_elapsed| Refusal::BodyTooSlow)??;
     let Params { document, operation_name, variables } = params;
     let tenant = viewer.tenant().id().clone();
     let _seat = state.room.enter(&tenant).await.map_err(|_full| Refusal::Overloaded)?;
@@ -88,7 +88,7 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     if answer::was_executed(&response) {
         response = response.extension("cost", cost.shown());
     }
-    let mut response = answer::of_response(response, media, id);
+    let mut response = answer::of_response(response, media, id, state.limits.answer_errors);
     if let Some(executed) = response.extensions_mut().remove() {
         count(&state.stats.graphql, kind, begun.elapsed(), &executed);
     }
@@ -122,11 +122,14 @@ const fn word(operation: OperationType) -> &'static str {
     }
 }
 
-async fn params_of(head: &Parts, body: Body) -> Result<Params, Refusal> {
+async fn params_of(limits: &RequestLimits, head: &Parts, body: Body) -> Result<Params, Refusal> {
     match head.method {
-        Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default())?),
+        Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default(), limits.body_values)?),
         Method::POST if !media::is_json_body(&head.headers) => Err(Refusal::BodyType),
-        Method::POST => Ok(Params::from_json(&body::read(body, &head.headers, BODY_BYTES_MAX).await?)?),
+        Method::POST => {
+            let body = body::read(body, &head.headers, limits.body_bytes).await?;
+            Ok(Params::from_json(&body, limits.body_values)?)
+        }
         _ => Err(Refusal::Method),
     }
 }
@@ -175,7 +178,7 @@ pub(super) async fn execute(
         credentials_now: state.auth.now(),
         sessions: state.auth.session_policy(),
     };
-    let context = context.writing(writes).charged(charged);
+    let context = context.writing(writes).charged(charged).giving(state.limits.answer_objects);
     let upstream = context.upstream();
     let mut request = async_graphql::Request::new("").variables(question.variables).data(context);
     request.operation_name = question.operation_name;

@@ -19,6 +19,7 @@ mod explorer;
 mod graphql;
 mod headers;
 mod health;
+mod limits;
 mod media;
 mod metrics;
 mod params;
@@ -30,6 +31,7 @@ mod session;
 mod transport;
 mod variables;
 mod viewer;
+mod webhook_pace;
 mod webhooks;
 
 use std::sync::Arc;
@@ -53,10 +55,12 @@ pub use documents::{
     listed_document,
 };
 pub use explorer::ExplorerMode;
+pub use limits::RequestLimits;
 pub use metrics::metrics_router;
 pub use rate::{RateSettings, Rates};
 pub use room::Room;
 pub use transport::Transport;
+pub use webhook_pace::WebhookPace;
 pub use webhooks::Inbox;
 
 /// Where GraphQL is answered.
@@ -92,6 +96,8 @@ pub struct AppState {
     pub transport: Transport,
     /// Where requests are worked on; made of `transport`.
     pub room: Room,
+    /// What one request may bring and be answered with.
+    pub limits: RequestLimits,
     /// How much callers may ask for over time.
     pub rates: Rates,
     /// Set when the process was asked to stop; `/readyz` then says no.

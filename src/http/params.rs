@@ -8,10 +8,6 @@ use serde_json::{Map, Value};
 
 use super::documents::ID_BYTES_MAX;
 
-/// Values in the JSON of one request: far more than 50 variables with lists of 100 need. Each takes some hundred bytes of
-/// memory for the two that it has on the wire.
-const VALUES_MAX: usize = 10_000;
-
 /// A GraphQL request as the client wrote it.
 #[derive(Debug)]
 pub(super) struct Params {
@@ -41,8 +37,8 @@ pub(super) enum ParamsError {
     #[error("The body is not valid JSON.")]
     NotJson,
     /// There are more values than one request may have.
-    #[error("The parameters have more than {VALUES_MAX} values.")]
-    TooManyValues,
+    #[error("The parameters have more than {0} values.")]
+    TooManyValues(usize),
     /// The body is a list: several requests at once.
     #[error("Several requests in one body are not supported; send them one by one.")]
     Batch,
@@ -70,9 +66,9 @@ pub(super) enum ParamsError {
 }
 
 impl Params {
-    /// Reads the body of a POST.
-    pub(super) fn from_json(body: &[u8]) -> Result<Self, ParamsError> {
-        count(body)?;
+    /// Reads the body of a POST, with at most so many values.
+    pub(super) fn from_json(body: &[u8], values_max: usize) -> Result<Self, ParamsError> {
+        count(body, values_max)?;
         match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Self::from_members(members),
             Ok(Value::Array(_)) => Err(ParamsError::Batch),
@@ -81,16 +77,16 @@ impl Params {
         }
     }
 
-    /// Reads the query string of a GET; `variables` and `extensions` are JSON texts.
-    pub(super) fn from_query_string(text: &str) -> Result<Self, ParamsError> {
+    /// Reads the query string of a GET; `variables` and `extensions` are JSON texts of at most so many values.
+    pub(super) fn from_query_string(text: &str, values_max: usize) -> Result<Self, ParamsError> {
         let mut members = Map::new();
         for (name, value) in url::form_urlencoded::parse(text.as_bytes()) {
             let (name, value) = match name.as_ref() {
                 "query" => ("query", Value::String(value.into_owned())),
                 "documentId" => ("documentId", Value::String(value.into_owned())),
                 "operationName" => ("operationName", Value::String(value.into_owned())),
-                "variables" => ("variables", json_text(&value, "variables")?),
-                "extensions" => ("extensions", json_text(&value, "extensions")?),
+                "variables" => ("variables", json_text(&value, "variables", values_max)?),
+                "extensions" => ("extensions", json_text(&value, "extensions", values_max)?),
                 _ => continue,
             };
             if members.insert(name.to_owned(), value).is_some() {
@@ -131,16 +127,16 @@ fn persisted_query(mut extensions: Map<String, Value>) -> Result<Option<String>,
     }
 }
 
-fn json_text(text: &str, name: &'static str) -> Result<Value, ParamsError> {
+fn json_text(text: &str, name: &'static str, values_max: usize) -> Result<Value, ParamsError> {
     if text.is_empty() {
         return Ok(Value::Null);
     }
-    count(text.as_bytes())?;
+    count(text.as_bytes(), values_max)?;
     serde_json::from_str(text).map_err(|_unreadable| ParamsError::NotAMap(name))
 }
 
 /// Counts the values of a JSON text before it is read: what separates and what begins them, outside of strings.
-fn count(json: &[u8]) -> Result<(), ParamsError> {
+fn count(json: &[u8], values_max: usize) -> Result<(), ParamsError> {
     let (mut values, mut in_string, mut escaped) = (1_usize, false, false);
     for byte in json {
         match byte {
@@ -151,7 +147,7 @@ fn count(json: &[u8]) -> Result<(), ParamsError> {
             _ => {}
         }
     }
-    if values > VALUES_MAX { Err(ParamsError::TooManyValues) } else { Ok(()) }
+    if values > values_max { Err(ParamsError::TooManyValues(values_max)) } else { Ok(()) }
 }
 
 fn text(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, ParamsError> {
@@ -176,41 +172,50 @@ mod tests {
 
     use super::*;
 
+    const VALUES_MAX: usize = 10_000;
+
+    fn from_json(body: &[u8]) -> Result<Params, ParamsError> {
+        Params::from_json(body, VALUES_MAX)
+    }
+
+    fn from_query_string(text: &str) -> Result<Params, ParamsError> {
+        Params::from_query_string(text, VALUES_MAX)
+    }
+
     #[test]
     fn values_are_counted_before_they_are_read_and_commas_in_texts_are_none() {
         let body = |values: usize| {
             let (list, commas) = (vec!["1"; values].join(","), ",".repeat(20_000));
             format!(r#"{{"query":"{{ a(b: \"{commas}\") }}","variables":{{"l":[{list}]}}}}"#)
         };
-        assert!(Params::from_json(body(VALUES_MAX - 10).as_bytes()).is_ok());
-        assert_eq!(Params::from_json(body(VALUES_MAX).as_bytes()).unwrap_err(), ParamsError::TooManyValues);
+        assert!(from_json(body(VALUES_MAX - 10).as_bytes()).is_ok());
+        assert_eq!(from_json(body(VALUES_MAX).as_bytes()).unwrap_err(), ParamsError::TooManyValues(VALUES_MAX));
         let list = "1,".repeat(VALUES_MAX);
         let query = format!("query={{a}}&variables={{\"l\":[{list}1]}}");
-        assert_eq!(Params::from_query_string(&query).unwrap_err(), ParamsError::TooManyValues);
+        assert_eq!(from_query_string(&query).unwrap_err(), ParamsError::TooManyValues(VALUES_MAX));
     }
 
     fn refused(body: &Value) -> ParamsError {
-        Params::from_json(body.to_string().as_bytes()).unwrap_err()
+        from_json(body.to_string().as_bytes()).unwrap_err()
     }
 
     #[test]
     fn a_body_gives_its_parameters() {
         let body = json!({"query": "{ a }", "operationName": "A", "variables": {"n": 1}, "extensions": {}, "more": 1});
-        let params = Params::from_json(body.to_string().as_bytes()).unwrap();
+        let params = from_json(body.to_string().as_bytes()).unwrap();
         assert_eq!(params.document.text.as_deref(), Some("{ a }"));
         assert_eq!(params.operation_name.as_deref(), Some("A"));
         assert_eq!(params.variables.into_value().into_json().unwrap(), json!({"n": 1}));
 
         let nulls = json!({"query": "{ a }", "operationName": null, "variables": null, "extensions": null});
-        let params = Params::from_json(nulls.to_string().as_bytes()).unwrap();
+        let params = from_json(nulls.to_string().as_bytes()).unwrap();
         assert_eq!(params.operation_name, None);
         assert!(params.variables.is_empty());
     }
 
     #[test]
     fn a_query_string_gives_its_parameters() {
-        let params =
-            Params::from_query_string("query=%7B+a%20%7D&operationName=&variables=%7B%22n%22%3A1%7D&x=1").unwrap();
+        let params = from_query_string("query=%7B+a%20%7D&operationName=&variables=%7B%22n%22%3A1%7D&x=1").unwrap();
         assert_eq!(params.document.text.as_deref(), Some("{ a }"));
         assert_eq!(params.operation_name, None);
         assert_eq!(params.variables.into_value().into_json().unwrap(), json!({"n": 1}));
@@ -222,7 +227,7 @@ mod tests {
             ("query=a&variables=%7B", ParamsError::NotAMap("variables")),
             ("query=a&extensions=%5B%5D", ParamsError::NotAMap("extensions")),
         ] {
-            assert_eq!(Params::from_query_string(text).unwrap_err(), error, "{text}");
+            assert_eq!(from_query_string(text).unwrap_err(), error, "{text}");
         }
     }
 
@@ -230,9 +235,9 @@ mod tests {
     fn bodies_of_another_shape_are_refused() {
         let deep = "[".repeat(5_000);
         for text in ["", "{", "{\"query\":", "\u{feff}{}", "{'query': 1}", "{}{}", deep.as_str()] {
-            assert_eq!(Params::from_json(text.as_bytes()).unwrap_err(), ParamsError::NotJson);
+            assert_eq!(from_json(text.as_bytes()).unwrap_err(), ParamsError::NotJson);
         }
-        assert_eq!(Params::from_json(b"{\"query\": \"\xff\"}").unwrap_err(), ParamsError::NotJson);
+        assert_eq!(from_json(b"{\"query\": \"\xff\"}").unwrap_err(), ParamsError::NotJson);
         for list in [json!([]), json!([{"query": "{ a }"}])] {
             assert_eq!(refused(&list), ParamsError::Batch);
         }
@@ -257,18 +262,18 @@ mod tests {
 
     #[test]
     fn a_document_is_named_by_its_text_its_id_or_its_hash() {
-        let asked = |body: Value| Params::from_json(body.to_string().as_bytes()).map(|params| params.document);
+        let asked = |body: Value| from_json(body.to_string().as_bytes()).map(|params| params.document);
         let hash = json!({"persistedQuery": {"version": 1, "sha256Hash": "ab"}});
         let wanted = Asked { text: None, id: None, hash: Some("ab".to_owned()) };
         assert_eq!(asked(json!({"extensions": hash})).unwrap(), wanted);
         assert_eq!(asked(json!({"query": "", "extensions": hash})).unwrap(), wanted);
         let by_id = asked(json!({"documentId": "a", "extensions": {"persistedQuery": null}})).unwrap();
         assert_eq!(by_id, Asked { text: None, id: Some("a".to_owned()), hash: None });
-        let get = Params::from_query_string(
+        let get = from_query_string(
             "extensions=%7B%22persistedQuery%22%3A%7B%22version%22%3A1%2C%22sha256Hash%22%3A%22ab%22%7D%7D",
         );
         assert_eq!(get.unwrap().document, wanted);
-        let get = Params::from_query_string("documentId=a&documentId=b");
+        let get = from_query_string("documentId=a&documentId=b");
         assert_eq!(get.unwrap_err(), ParamsError::Repeated("documentId"));
     }
 
@@ -283,7 +288,7 @@ mod tests {
             assert_eq!(refused(&json!({"extensions": hash})), ParamsError::DocumentId);
         }
         assert_eq!(refused(&json!({"documentId": 1})), ParamsError::NotText("documentId"));
-        let empty = Params::from_json(b"{\"query\": \"\"}").unwrap();
+        let empty = from_json(b"{\"query\": \"\"}").unwrap();
         assert_eq!(empty.document.text.as_deref(), Some(""), "an empty text alone is told by the gate");
     }
 }

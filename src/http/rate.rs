@@ -12,7 +12,7 @@ use axum::http::header::{HeaderMap, HeaderName, HeaderValue};
 use super::accept::places::household;
 use super::error::Refusal;
 use crate::domain::clock::Clock;
-use crate::domain::rate::{Bucket, Level};
+use crate::domain::rate::{Bucket, Exhausted, Level};
 use crate::domain::viewer::Viewer;
 use crate::graphql::Charged;
 use crate::rate::{Limiter, Owner, Refused};
@@ -82,12 +82,17 @@ impl Rates {
     /// Counts a bad credential of an address. Credentials that are good are not refused for it: others may be behind the
     /// same address.
     pub(super) async fn bad_credential(&self, address: Option<IpAddr>) -> Refusal {
-        let Some(address) = address else { return Refusal::Unauthenticated };
+        self.bad(address).await.map_or(Refusal::Unauthenticated, Refusal::RateLimited)
+    }
+
+    /// Counts what an address sent that nobody sends who may: a bad credential, or a webhook that is not Stripe's. Gives
+    /// when it was too often.
+    pub(super) async fn bad(&self, address: Option<IpAddr>) -> Option<Exhausted> {
         let bucket = Bucket::new(self.settings.bad_credentials_per_minute, Duration::from_mins(1));
-        let owner = Owner::of("address", &[&household(address).to_string()]);
+        let owner = Owner::of("address", &[&household(address?).to_string()]);
         match self.limiter.take(&[(owner, bucket)], 1).await {
-            Err(Refused::Exhausted(exhausted)) => Refusal::RateLimited(exhausted),
-            _ => Refusal::Unauthenticated,
+            Err(Refused::Exhausted(exhausted)) => Some(exhausted),
+            _ => None,
         }
     }
 }

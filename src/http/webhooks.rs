@@ -1,7 +1,10 @@
 //! `POST /webhooks/stripe/{endpoint}`: an event is verified, stored and acknowledged; the work on it comes later.
 //!
 //! The signature is over the bytes of the body, so nothing looks into them before. Only what is stored for good is
-//! answered with 200; what may work later with 5xx, so that Stripe sends it again.
+//! answered with 200; what may work later with 5xx or 429, so that Stripe sends it again.
+//!
+//! Signatures are looked at whatever came before from the same address: behind one address there may be Stripe and
+//! somebody else, and who forges must not keep away who does not.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,14 +21,15 @@ use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
+use super::client::ClientAddress;
 use super::error::NotTaken;
 use super::request_id::RequestId;
+use super::webhook_pace::WebhookPace;
 use super::{AppState, body};
-use crate::actions::take_event::{Endpoint, Taken, take_event};
+use crate::actions::take_event::{Endpoint, Taken, take_event, verify_event};
 use crate::domain::clock::Clock;
 use crate::stats::WebhookStats;
 use crate::store::tenant::System;
-use crate::stripe::webhook::BODY_BYTES_MAX;
 
 /// Where webhooks come to.
 pub(super) const PATH: &str = "/webhooks/stripe/{endpoint}";
@@ -50,6 +54,8 @@ pub struct Inbox {
     pub stats: WebhookStats,
     /// Told of each event that is taken.
     pub taken: Arc<Notify>,
+    /// How many each endpoint takes within a second.
+    pub pace: WebhookPace,
 }
 
 impl fmt::Debug for Inbox {
@@ -68,7 +74,14 @@ pub(super) async fn handle(
     // Bytes that are no text name no endpoint.
     let name = path.map(|Path(name)| name).unwrap_or_default();
     let (head, body) = request.into_parts();
-    let taken = take(&state, &name, &head.headers, body).await;
+    let mut taken = take(&state, &name, &head.headers, body).await;
+    if let Err(refusal @ (NotTaken::NoEndpoint | NotTaken::Signature)) = &taken {
+        let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+        let word = refusal.word();
+        if let Some(exhausted) = state.rates.bad(address).await {
+            taken = Err(NotTaken::TooManyBad(word, exhausted));
+        }
+    }
     state.inbox.stats.came(match &taken {
         Ok(Taken::New) => "new",
         Ok(Taken::Duplicate) => "duplicate",
@@ -84,13 +97,15 @@ pub(super) async fn handle(
 async fn take(state: &AppState, name: &str, headers: &HeaderMap, body: Body) -> Result<Taken, NotTaken> {
     let inbox = &state.inbox;
     let endpoint = inbox.endpoints.get(name).ok_or(NotTaken::NoEndpoint)?;
-    let body = timeout(state.transport.body_timeout, body::read(body, headers, BODY_BYTES_MAX));
+    let body = timeout(state.transport.body_timeout, body::read(body, headers, state.limits.webhook_body_bytes));
     let body = body.await.map_err(|_elapsed| NotTaken::TooSlow)??;
+    inbox.pace.look(name).await.map_err(NotTaken::TooMany)?;
     let _place = state.room.enter_inbox().await.map_err(|_full| NotTaken::Overloaded)?;
     let mut signatures = headers.get_all(SIGNATURE).iter();
     let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
-    let now = inbox.clock.now();
-    let taken = take_event(&state.store, &inbox.system, (name, endpoint), (&body, signature.as_bytes()), now);
+    let event = verify_event((name, endpoint), (&body, signature.as_bytes()), inbox.clock.now())?;
+    inbox.pace.take(name).await.map_err(NotTaken::TooMany)?;
+    let taken = take_event(&state.store, &inbox.system, event);
     let taken = timeout(STORE_TIMEOUT, taken).await.map_err(|_elapsed| NotTaken::not_in_time())??;
     if taken == Taken::New {
         inbox.taken.notify_one();

@@ -19,7 +19,7 @@ use crate::domain::link::LinkHosts;
 /// How far the time of a signature may be from ours.
 pub const TOLERANCE: Duration = Duration::from_mins(5);
 
-/// The largest body, in bytes. Real ones stay well below half of it.
+/// The largest body where nothing else is said, in bytes. Real ones stay well below half of it.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024;
 
 /// The longest header, in bytes: room for fifty signatures.
@@ -35,10 +35,12 @@ const SIGNATURE_BYTES: usize = 32;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum WebhookError {
     /// The body is too large to be one.
-    #[error("the body has {bytes} bytes, {BODY_BYTES_MAX} are allowed")]
+    #[error("the body has {bytes} bytes, {limit} are allowed")]
     TooLarge {
         /// Its length.
         bytes: usize,
+        /// The most that is looked at.
+        limit: usize,
     },
     /// The header cannot be read.
     #[error("the header is not one of Stripe's")]
@@ -62,6 +64,7 @@ pub enum WebhookError {
 pub struct Webhook {
     secrets: Vec<SecretString>,
     hosts: LinkHosts,
+    body_bytes_max: usize,
 }
 
 impl fmt::Debug for Webhook {
@@ -79,7 +82,14 @@ impl Webhook {
         if secrets.iter().any(|secret| secret.expose_secret().is_empty()) {
             return Err(StripeConfigError::WebhookSecret);
         }
-        Ok(Self { secrets, hosts })
+        Ok(Self { secrets, hosts, body_bytes_max: BODY_BYTES_MAX })
+    }
+
+    /// The same with another limit on bodies, in bytes.
+    #[must_use]
+    pub const fn with_bodies_of(mut self, bytes: usize) -> Self {
+        self.body_bytes_max = bytes;
+        self
     }
 
     /// Whether Stripe sent `body` with this header `Stripe-Signature`, about `now`.
@@ -89,8 +99,8 @@ impl Webhook {
     /// # Errors
     /// Every [`WebhookError`] but `NoEvent`.
     pub fn verify(&self, body: &[u8], header: &[u8], now: Instant) -> Result<(), WebhookError> {
-        if body.len() > BODY_BYTES_MAX {
-            return Err(WebhookError::TooLarge { bytes: body.len() });
+        if body.len() > self.body_bytes_max {
+            return Err(WebhookError::TooLarge { bytes: body.len(), limit: self.body_bytes_max });
         }
         let signed = Signed::parse(header).ok_or(WebhookError::Header)?;
         let mut fits = false;
@@ -301,7 +311,10 @@ mod tests {
         let header = signature(&[OLD], &body[1..], AT);
         assert_eq!(verify(&webhook(&[OLD]), &body[1..], &header), Ok(()));
         let bytes = body.len();
-        assert_eq!(verify(&webhook(&[OLD]), &body, &header), Err(WebhookError::TooLarge { bytes }));
+        assert_eq!(
+            verify(&webhook(&[OLD]), &body, &header),
+            Err(WebhookError::TooLarge { bytes, limit: BODY_BYTES_MAX })
+        );
     }
 
     #[test]

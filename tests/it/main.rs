@@ -27,6 +27,7 @@ mod http;
 mod import;
 mod invariants;
 mod jwks;
+mod limits;
 mod links;
 mod lists;
 mod livemode;

@@ -246,9 +246,12 @@ fn every_limit_of_the_gate_has_its_number_in_their_order() {
     let limits = format!("{:?}", Limits::default());
     let held: Vec<String> =
         limits.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty()).map(str::to_owned).collect();
-    let rows = table(section("Limits"), "| in one document | at most | code |");
-    let told: Vec<String> = rows.iter().map(|row| row[1].replace(',', "")).collect();
-    assert_eq!(told, held);
+    let rows = table(section("Limits"), "| in one document | at most | code | setting |");
+    let numbers: Vec<String> = rows.iter().map(|row| row[1].replace(',', "")).collect();
+    assert_eq!(numbers, held);
+    let settings: Vec<_> = rows.iter().map(|row| (row[3].trim_matches('`'), row[1].replace(',', ""))).collect();
+    let listed: Vec<_> = told("Limits").iter().map(|told| (told.flag, told.default.to_owned())).collect();
+    assert_eq!(settings, listed[..settings.len()]);
 }
 
 #[test]

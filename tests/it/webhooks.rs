@@ -4,5 +4,6 @@ mod crash;
 mod effects;
 mod leases;
 mod money;
+mod pace;
 mod prune;
 mod route;

@@ -75,11 +75,11 @@ pub struct DocumentConfig {
 impl Check<'_> {
     pub(super) fn documents(&mut self) -> DocumentConfig {
         let settings = DocumentSettings {
+            limits: self.document_limits(),
             cost_limits: CostLimits { others: self.number(&COST_LIMIT), customers: self.number(&COST_LIMIT_CUSTOMERS) },
             cache_bytes: self.number(&DOCUMENT_CACHE_MIB).saturating_mul(MIB),
             persisted: self.word(&PERSISTED_QUERIES),
             trusted_mode: self.word(&TRUSTED_MODE),
-            ..DocumentSettings::default()
         };
         let trusted = self.text(&TRUSTED_DOCUMENTS).map(PathBuf::from);
         self.show(&TRUSTED_DOCUMENTS, json!(Vec::from_iter(self.text(&TRUSTED_DOCUMENTS))));

@@ -8,6 +8,7 @@
 mod check;
 mod credentials;
 mod documents;
+mod limits;
 mod log;
 mod rate;
 mod server;
@@ -25,7 +26,8 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::domain::browser_session::SessionPolicy;
-use crate::http::{ExplorerMode, Transport};
+use crate::gate::Limits;
+use crate::http::{ExplorerMode, RequestLimits, Transport};
 use check::Check;
 pub use check::{Fault, Faults};
 pub use credentials::TokenConfig;
@@ -40,7 +42,7 @@ pub use stripe::{OwnKey, StripeAccess};
 pub use webhooks::{DEFAULT_ENDPOINT, WebhookEndpoint};
 
 /// Every setting there is, as help lists them.
-static AREAS: [&Area; 9] = [
+static AREAS: [&Area; 10] = [
     &store::AREA,
     &server::AREA,
     &credentials::AREA,
@@ -48,6 +50,7 @@ static AREAS: [&Area; 9] = [
     &webhooks::AREA,
     &transport::AREA,
     &documents::AREA,
+    &limits::AREA,
     &rate::AREA,
     &log::AREA,
 ];
@@ -75,10 +78,14 @@ pub struct Config {
     pub stripe: StripeAccess,
     /// Where Stripe sends webhooks to, by the name in the address.
     pub webhooks: BTreeMap<String, WebhookEndpoint>,
+    /// How many of them each endpoint takes within a second.
+    pub webhooks_per_second: u64,
     /// How long these are kept once they were worked on.
     pub webhook_keep: Duration,
     /// Documents: what they may cost, what is kept of them, and which are trusted.
     pub documents: DocumentConfig,
+    /// What one request may bring and be answered with.
+    pub limits: RequestLimits,
     /// How much callers may ask for over time.
     pub rate: RateConfig,
     /// What is logged.
@@ -135,6 +142,14 @@ impl Settings {
         self.only(|check| check.tokens(true))
     }
 
+    /// Only what a command needs that checks documents.
+    ///
+    /// # Errors
+    /// Every fault there is among those.
+    pub fn limits(&self) -> Result<Limits, Faults> {
+        self.only(Check::document_limits)
+    }
+
     /// Only what is logged, and how.
     ///
     /// # Errors
@@ -168,8 +183,10 @@ impl Check<'_> {
             explorer,
             stripe: self.stripe(),
             webhooks: self.webhooks(),
+            webhooks_per_second: self.webhooks_per_second(),
             webhook_keep: self.webhook_keep(),
             documents: self.documents(),
+            limits: self.request_limits(),
             rate: self.rate(),
             log,
             shown: Vec::new(),

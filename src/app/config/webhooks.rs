@@ -14,10 +14,17 @@ use super::setting::{Area, Number, Setting, Words};
 use super::sources::Given;
 use crate::actions::take_event::Owner;
 use crate::demo::Plan;
+use crate::http::WebhookPace;
 
 pub(super) static AREA: Area = Area {
     title: "Webhooks",
-    settings: &[&WEBHOOK_TENANT, &WEBHOOK_SECRETS, &WEBHOOK_LIVEMODE.setting, &WEBHOOK_KEEP_DAYS.setting],
+    settings: &[
+        &WEBHOOK_TENANT,
+        &WEBHOOK_SECRETS,
+        &WEBHOOK_LIVEMODE.setting,
+        &WEBHOOKS_PER_SECOND.setting,
+        &WEBHOOK_KEEP_DAYS.setting,
+    ],
 };
 
 static WEBHOOK_TENANT: Setting = Setting::new(
@@ -39,6 +46,14 @@ static WEBHOOK_LIVEMODE: Words<bool> = Words::new(
     &[("true", true), ("false", false)],
     ("false", false),
     "Whether these are about real money: `true` or `false`",
+);
+
+static WEBHOOKS_PER_SECOND: Number = Number::new(
+    "webhooks_per_second",
+    "NUMBER",
+    1..=100_000,
+    WebhookPace::PER_SECOND,
+    "Webhooks that each endpoint takes within a second; Stripe sends others again",
 );
 
 /// Stripe lists events for 30 days, and whoever runs an account may have one sent again for so long: what is forgotten
@@ -120,6 +135,11 @@ impl Check<'_> {
             endpoints.extend(owner.map(|owner| (name, WebhookEndpoint { owner, secrets, livemode })));
         }
         endpoints
+    }
+
+    /// How many events an endpoint takes within a second.
+    pub(super) fn webhooks_per_second(&mut self) -> u64 {
+        self.number(&WEBHOOKS_PER_SECOND)
     }
 
     /// How long events are kept once they were worked on.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use billing_gateway::actions::apply_event::{Backoff, Work, apply_event};
 use billing_gateway::actions::replay_events::replay_events;
 use billing_gateway::actions::sync_invoice::{Sync, sync_invoice};
-use billing_gateway::actions::take_event::take_event;
+use billing_gateway::actions::take_event::{take_event, verify_event};
 use billing_gateway::app::verify::{Progress, verify};
 use billing_gateway::domain::actor::Actor;
 use billing_gateway::domain::clock::Clock;
@@ -150,7 +150,8 @@ impl Life {
         let header = signature(&[SECRET], body.as_bytes(), self.now.utc().timestamp());
         let (store, system) = (&self.hooks.store, &self.hooks.inbox.system);
         let endpoint = ("default", &self.hooks.inbox.endpoints["default"]);
-        take_event(store, system, endpoint, (body.as_bytes(), header.as_bytes()), self.now).await.unwrap();
+        let event = verify_event(endpoint, (body.as_bytes(), header.as_bytes()), self.now).unwrap();
+        take_event(store, system, event).await.unwrap();
     }
 
     /// Works on the inbox until nothing is left but what waits for something to come.

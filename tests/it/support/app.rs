@@ -13,7 +13,8 @@ use billing_gateway::domain::browser_session::SessionPolicy;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
 use billing_gateway::http::{
-    self, AppState, DocumentSettings, Documents, ExplorerMode, Rates, RequestStats, Room, Transport, Trusted,
+    self, AppState, DocumentSettings, Documents, ExplorerMode, Rates, RequestLimits, RequestStats, Room, Transport,
+    Trusted,
 };
 use billing_gateway::links::{Accounts, Links, PayLinkPace};
 use billing_gateway::rate::Limiter;
@@ -95,13 +96,16 @@ struct Setup {
     jwks: Option<Arc<Jwks>>,
     /// How much callers may ask for.
     rates: Rates,
+    /// What one request may bring and be answered with.
+    limits: RequestLimits,
 }
 
 impl Setup {
     fn new() -> Self {
         let (transport, documents) = (Transport::default(), documents());
         let rates = Rates::default();
-        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents, jwks: None, rates }
+        let limits = RequestLimits::default();
+        Self { engine: Engine::Sqlite, pools: None, stripe: None, transport, documents, jwks: None, rates, limits }
     }
 }
 
@@ -150,6 +154,11 @@ impl TestApp {
         Self::start(Setup { rates, ..Setup::new() }).await
     }
 
+    /// A server on SQLite with limits of its own.
+    pub(crate) async fn with_limits(limits: RequestLimits) -> Self {
+        Self::start(Setup { limits, ..Setup::new() }).await
+    }
+
     /// A server on SQLite that meets clients in its own way.
     pub(crate) async fn with_transport(transport: Transport) -> Self {
         Self::start(Setup { transport, ..Setup::new() }).await
@@ -166,7 +175,7 @@ impl TestApp {
     }
 
     async fn start(setup: Setup) -> Self {
-        let Setup { engine, pools, stripe, transport, documents, jwks, rates } = setup;
+        let Setup { engine, pools, stripe, transport, documents, jwks, rates, limits } = setup;
         let database = TestDatabase::new(engine).await;
         let url: DatabaseUrl = database.url.parse().unwrap();
         let mut store = Store::open(&url, &POOLS).await.unwrap();
@@ -193,6 +202,7 @@ impl TestApp {
             stats: RequestStats::default(),
             transport: transport.clone(),
             room: Room::new(&transport),
+            limits,
             rates,
             draining: AtomicBool::new(false),
         };

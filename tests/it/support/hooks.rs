@@ -13,7 +13,9 @@ use billing_gateway::auth::JwtKeys;
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine};
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::link::LinkHosts;
-use billing_gateway::http::{self, AppState, ExplorerMode, Inbox, Rates, RequestStats, Room, Transport};
+use billing_gateway::http::{
+    self, AppState, ExplorerMode, Inbox, Rates, RequestLimits, RequestStats, Room, Transport, WebhookPace,
+};
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
 use billing_gateway::stats::{StripeStats, WebhookStats};
@@ -53,12 +55,14 @@ pub(crate) fn no_inbox() -> Inbox {
         clock: Clock::system(),
         stats: WebhookStats::default(),
         taken: Arc::default(),
+        pace: WebhookPace::default(),
     }
 }
 
-fn endpoint(owner: Owner, secrets: &[&str]) -> Endpoint {
+fn endpoint(owner: Owner, secrets: &[&str], limits: RequestLimits) -> Endpoint {
     let secrets = secrets.iter().map(|secret| SecretString::from(*secret)).collect();
-    Endpoint { owner, livemode: false, webhook: Webhook::new(secrets, LinkHosts::default()).unwrap() }
+    let webhook = Webhook::new(secrets, LinkHosts::default()).unwrap().with_bodies_of(limits.webhook_body_bytes);
+    Endpoint { owner, livemode: false, webhook }
 }
 
 /// A worker that does not keep tests waiting.
@@ -99,15 +103,42 @@ impl Hooks {
 
     /// Without a worker, on a database that there is, by a clock that may be wrong.
     pub(crate) async fn at(clock: Clock, database: TestDatabase) -> Self {
+        Self::serving(clock, database, WebhookPace::default(), Rates::default(), RequestLimits::default()).await
+    }
+
+    /// Without a worker, which takes so many webhooks within a second, and bears so many that are forged.
+    pub(crate) async fn paced(engine: Engine, pace: WebhookPace, rates: Rates) -> Self {
+        let database = TestDatabase::new(engine).await;
+        let hooks = Self::serving(Clock::system(), database, pace, rates, RequestLimits::default()).await;
+        company(&hooks.store, &hooks.tenant).await;
+        hooks
+    }
+
+    /// Without a worker, with limits of its own.
+    pub(crate) async fn limited(engine: Engine, limits: RequestLimits) -> Self {
+        let database = TestDatabase::new(engine).await;
+        let (pace, rates) = (WebhookPace::default(), Rates::default());
+        let hooks = Self::serving(Clock::system(), database, pace, rates, limits).await;
+        company(&hooks.store, &hooks.tenant).await;
+        hooks
+    }
+
+    async fn serving(
+        clock: Clock,
+        database: TestDatabase,
+        pace: WebhookPace,
+        rates: Rates,
+        limits: RequestLimits,
+    ) -> Self {
         let url: DatabaseUrl = database.url.parse().unwrap();
         let store = Store::open(&url, &POOLS).await.unwrap();
         let tenant = TenantId::from("ten_hooks");
         let endpoints = BTreeMap::from([
-            ("default".to_owned(), endpoint(Owner::Tenant(tenant.clone()), &["whsec_old", SECRET])),
-            ("connect".to_owned(), endpoint(Owner::Connect, &[SECRET])),
+            ("default".to_owned(), endpoint(Owner::Tenant(tenant.clone()), &["whsec_old", SECRET], limits)),
+            ("connect".to_owned(), endpoint(Owner::Connect, &[SECRET], limits)),
         ]);
-        let inbox = Inbox { endpoints: Arc::new(endpoints), clock, ..no_inbox() };
-        let base = serve(&store, inbox.clone()).await;
+        let inbox = Inbox { endpoints: Arc::new(endpoints), clock, pace, ..no_inbox() };
+        let base = serve(&store, inbox.clone(), (rates, limits)).await;
         let connection = database.connect().await;
         Self { store, tenant, inbox, base, client: http_client(), connection, worker: None, database }
     }
@@ -376,7 +407,7 @@ pub(crate) async fn write(
     id
 }
 
-async fn serve(store: &Store, inbox: Inbox) -> String {
+async fn serve(store: &Store, inbox: Inbox, (rates, limits): (Rates, RequestLimits)) -> String {
     let secret = SecretString::from(TOKEN_SECRET);
     let state = AppState {
         schema: billing_gateway::graphql::schema(),
@@ -398,7 +429,8 @@ async fn serve(store: &Store, inbox: Inbox) -> String {
         stats: RequestStats::default(),
         transport: Transport::default(),
         room: Room::new(&Transport::default()),
-        rates: Rates::default(),
+        limits,
+        rates,
         draining: AtomicBool::new(false),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
