@@ -163,6 +163,24 @@ async fn metrics_have_a_listener_of_their_own_and_the_public_one_has_none() {
 }
 
 #[tokio::test]
+async fn webhooks_that_come_faster_than_the_setting_says_are_counted_as_such() {
+    let served = Served::demo(|command| {
+        command.args(["--webhooks-per-second", "1"]);
+    })
+    .await;
+    let event = json!({"id": "evt_1", "object": "event", "type": "invoice.sent", "created": now(), "livemode": false,
+        "data": {"object": {}}});
+    let body = event.to_string();
+    let mut taken = 0;
+    while served.webhook(body.clone(), &signature(&[WEBHOOK_SECRET], body.as_bytes(), now())).await.status() == 200 {
+        taken += 1;
+    }
+    let text = served.metrics().await;
+    let webhooks = |outcome| count(&text, "billing_webhooks_total", &[("outcome", outcome)]);
+    assert_eq!((webhooks("new"), webhooks("duplicate"), webhooks("rate_limited")), (1, taken - 1, 1));
+}
+
+#[tokio::test]
 async fn without_the_setting_nothing_is_shown() {
     let served = Served::demo(|command| {
         command.env_remove("BILLING_METRICS_LISTEN");

@@ -37,12 +37,15 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// What settings come to, by their keys in the file.
+pub(super) type Shown = Vec<(&'static str, Value)>;
+
 /// Reads settings one by one and collects what is wrong with them.
 pub(super) struct Check<'a> {
     pub(super) given: &'a Settings,
     demo: bool,
     faults: Vec<Fault>,
-    shown: Vec<(&'static str, Value)>,
+    shown: Shown,
 }
 
 impl<'a> Check<'a> {
@@ -56,7 +59,7 @@ impl<'a> Check<'a> {
     }
 
     /// What was made of the settings, and beside it what they come to by key, if nothing is wrong.
-    pub(super) fn done<T>(self, value: T) -> Result<(T, Vec<(&'static str, Value)>), Faults> {
+    pub(super) fn done<T>(self, value: T) -> Result<(T, Shown), Faults> {
         if self.faults.is_empty() { Ok((value, self.shown)) } else { Err(Faults(self.faults)) }
     }
 
@@ -134,14 +137,14 @@ impl<'a> Check<'a> {
     }
 
     /// The same with another default, and not noted.
-    pub(super) fn word_or<T: Copy>(&mut self, Words { setting, words, .. }: &Words<T>, default: T) -> T {
+    pub(super) fn word_or<T: Copy>(&mut self, Words { setting, meanings, .. }: &Words<T>, default: T) -> T {
         let Some(text) = self.text(setting) else {
             return default;
         };
-        if let Some((_, meaning)) = words.iter().find(|(word, _)| *word == text) {
+        if let Some((_, meaning)) = meanings.iter().find(|(word, _)| *word == text) {
             return *meaning;
         }
-        let words: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let words: Vec<&str> = meanings.iter().map(|(word, _)| *word).collect();
         self.fault(setting, format!("is {text:?}, not one of {}", words.join(", ")));
         default
     }

@@ -28,7 +28,7 @@ use serde_json::Value;
 use crate::domain::browser_session::SessionPolicy;
 use crate::gate::Limits;
 use crate::http::{ExplorerMode, RequestLimits, Transport};
-use check::Check;
+use check::{Check, Shown};
 pub use check::{Fault, Faults};
 pub use credentials::TokenConfig;
 pub use documents::DocumentConfig;
@@ -91,7 +91,7 @@ pub struct Config {
     /// What is logged.
     pub log: LogConfig,
     /// What the settings come to by key, without secrets.
-    shown: Vec<(&'static str, Value)>,
+    shown: Shown,
 }
 
 impl Settings {

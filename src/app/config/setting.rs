@@ -168,25 +168,25 @@ impl Number {
 pub(super) struct Words<T: 'static> {
     pub(super) setting: Setting,
     /// Every word, with what it means.
-    pub(super) words: &'static [(&'static str, T)],
+    pub(super) meanings: &'static [(&'static str, T)],
     pub(super) default: T,
 }
 
 impl<T: Copy + PartialEq> Words<T> {
-    /// One of `words`; `default` when nothing is said.
+    /// One of the words of `meanings`; `default` when nothing is said.
     pub(super) const fn new(
         key: &'static str,
         value: &'static str,
-        words: &'static [(&'static str, T)],
+        meanings: &'static [(&'static str, T)],
         default: (&'static str, T),
         help: &'static str,
     ) -> Self {
-        Self { setting: Setting::new(key, value, help).default(default.0), words, default: default.1 }
+        Self { setting: Setting::new(key, value, help).default(default.0), meanings, default: default.1 }
     }
 
     /// The word that means this.
     pub(super) fn of(&self, meaning: T) -> Option<&'static str> {
-        self.words.iter().find(|(_, known)| *known == meaning).map(|(word, _)| *word)
+        self.meanings.iter().find(|(_, known)| *known == meaning).map(|(word, _)| *word)
     }
 }
 

@@ -120,7 +120,7 @@ impl Check<'_> {
         let mut endpoints = BTreeMap::new();
         if described || (self.is_demo() && !tables.contains_key(DEFAULT_ENDPOINT)) {
             let table = tables.remove(DEFAULT_ENDPOINT).unwrap_or_default();
-            endpoints.extend(self.default_endpoint(table).map(|endpoint| (DEFAULT_ENDPOINT.to_owned(), endpoint)));
+            endpoints.extend(self.default_endpoint(&table).map(|endpoint| (DEFAULT_ENDPOINT.to_owned(), endpoint)));
         }
         for (name, table) in tables {
             let place = format!("webhook_endpoints.{name}");
@@ -147,7 +147,7 @@ impl Check<'_> {
         Duration::from_secs(self.number(&WEBHOOK_KEEP_DAYS).saturating_mul(SECONDS_OF_A_DAY))
     }
 
-    fn default_endpoint(&mut self, table: EndpointGiven) -> Option<WebhookEndpoint> {
+    fn default_endpoint(&mut self, table: &EndpointGiven) -> Option<WebhookEndpoint> {
         let mut tenant = self.text(&WEBHOOK_TENANT).or(said(table.tenant.as_ref())).map(str::to_owned);
         let mut secrets = self.text(&WEBHOOK_SECRETS).or(said(table.secrets.as_ref())).map(str::to_owned);
         if self.is_demo() {
