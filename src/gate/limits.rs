@@ -4,6 +4,10 @@
 //! the number passes, one above it is refused. "After expansion" means with every fragment written
 //! out at each place it is spread.
 
+/// `__schema` and `__type` fields of one operation, after expansion: one of each, or two of one. They cost nothing, and
+/// each answers with as much as the schema has.
+pub(super) const INTROSPECTIONS_MAX: usize = 2;
+
 /// The most a document may contain.
 ///
 /// Each is a setting between nothing, or as good as nothing, and [`Limits::CEILING`]. The numbers of [`Limits::DEFAULT`]

@@ -22,6 +22,7 @@ mod size;
 use std::fmt;
 
 use lexer::Unreadable;
+use limits::INTROSPECTIONS_MAX;
 use order::Endless;
 use outline::Outline;
 
@@ -103,6 +104,9 @@ pub enum GateError {
     /// Over [`Limits::root_fields`].
     #[error("an operation has too many root fields, fragments written out: {0}")]
     TooManyRootFields(Excess),
+    /// Over the number of `__schema` and `__type` fields that one operation may have.
+    #[error("an operation has too many introspection fields, fragments written out: {0}")]
+    TooManyIntrospections(Excess),
     /// Over [`Limits::directives`].
     #[error("the document has too many directives: {0}")]
     TooManyDirectives(Excess),
@@ -150,6 +154,7 @@ impl GateError {
             | Self::TooManyExpandedTokens(_)
             | Self::TooManyAliases(_)
             | Self::TooManyRootFields(_)
+            | Self::TooManyIntrospections(_)
             | Self::TooManyDirectives(_)
             | Self::TooManyFieldDirectives(_)
             | Self::TooManyOperations(_)
@@ -209,6 +214,7 @@ fn admit(found: &Measured, most: &Limits) -> Result<(), GateError> {
     within(found.introspection_lists, most.introspection_lists, Refusal::IntrospectionListsTooDeep)?;
     within(found.levels, most.selection_levels, Refusal::LevelsTooDeep)?;
     within(found.aliases, most.aliases, Refusal::TooManyAliases)?;
+    within(found.introspections, INTROSPECTIONS_MAX, Refusal::TooManyIntrospections)?;
     within(found.root_fields, most.root_fields, Refusal::TooManyRootFields)
 }
 

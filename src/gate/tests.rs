@@ -216,6 +216,15 @@ fn the_standard_introspection_query_passes() {
 }
 
 #[test]
+fn an_operation_may_ask_for_the_schema_and_a_type_and_no_more() {
+    let fragment = "fragment F on Query { a: __type(name: \"A\") { name } }";
+    pass(&format!("query One {{ __schema {{ d }} ...F }} query Two {{ __schema {{ d }} ...F }} {fragment}"));
+    let refused = refuse(&format!("{{ __schema {{ d }} ... {{ b: __schema {{ d }} }} ...F }} {fragment}"));
+    assert_eq!(refused, GateError::TooManyIntrospections(Excess { found: 3, limit: 2 }));
+    assert_eq!(refused.code(), "QUERY_TOO_COMPLEX");
+}
+
+#[test]
 fn strings_comments_and_arguments_may_hold_any_bracket() {
     let brackets = "[{(".repeat(100);
     let document = format!("{{ a(x: \"{brackets}\\\"\", y: \"\"\"{brackets}\\\"\"\"\"\"\") # {brackets}\n}}");

@@ -20,6 +20,10 @@ use crate::stats::Outcome;
 /// Length of a message, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
 
+/// The largest answer, in bytes: what the lists of one answer may hold comes to more when much is asked of each object,
+/// and neither side is to keep that in one piece.
+const ANSWER_BYTES_MAX: usize = 10 * 1024 * 1024;
+
 /// Codes that say: nothing is wrong with the request, try again later.
 const OUTAGES: [&str; 3] = ["STORE_UNAVAILABLE", TIMEOUT, "OVERLOADED"];
 
@@ -81,10 +85,17 @@ pub(super) fn of_response(
     let status =
         if executed { outage(&response.data, &errors).unwrap_or(StatusCode::OK) } else { refused_document(media) };
     let data = executed.then_some(&response.data);
-    let told = Executed::of(executed, &response.data, &errors);
-    let mut response = write(status, media, &Body { errors: &errors, data, extensions: &response.extensions });
-    response.extensions_mut().insert(told);
-    response
+    let extensions = &response.extensions;
+    let (told, mut answer) = match json(&Body { errors: &errors, data, extensions }) {
+        Err(Unwritten::TooLarge) => {
+            let (errors, data) = ([too_large()], Value::Null);
+            let body = Body { errors: &errors, data: Some(&data), extensions };
+            (Executed::of(executed, &data, &errors), send(StatusCode::OK, media, json(&body)))
+        }
+        written => (Executed::of(executed, &response.data, &errors), send(status, media, written)),
+    };
+    answer.extensions_mut().insert(told);
+    answer
 }
 
 /// The answer of a request that was not executed, for one reason.
@@ -95,7 +106,7 @@ pub(super) fn of_error(
     extensions: &BTreeMap<String, Value>,
 ) -> Response {
     error.message = one_line(&error.message);
-    write(status, media, &Body { errors: &[error], data: None, extensions })
+    send(status, media, json(&Body { errors: &[error], data: None, extensions }))
 }
 
 /// The status of a document that cannot be executed. Clients that know only `application/json` expect 200.
@@ -106,13 +117,58 @@ pub(super) const fn refused_document(media: Media) -> StatusCode {
     }
 }
 
-fn write(status: StatusCode, media: Media, body: &Body<'_>) -> Response {
-    let (status, bytes) = match serde_json::to_vec(body) {
+/// Why an answer is not there as text.
+enum Unwritten {
+    /// It would be longer than [`ANSWER_BYTES_MAX`].
+    TooLarge,
+    /// It cannot be written as JSON, which is a defect.
+    Unfit(serde_json::Error),
+}
+
+/// What was written so far. It never grows beyond its limit: what is too large is given up there, not afterwards.
+struct Bounded {
+    bytes: Vec<u8>,
+    limit: usize,
+}
+
+impl std::io::Write for Bounded {
+    fn write(&mut self, more: &[u8]) -> std::io::Result<usize> {
+        if more.len() > self.limit.saturating_sub(self.bytes.len()) {
+            return Err(std::io::ErrorKind::FileTooLarge.into());
+        }
+        self.bytes.extend_from_slice(more);
+        Ok(more.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn json(body: &Body<'_>) -> Result<Vec<u8>, Unwritten> {
+    let mut bounded = Bounded { bytes: Vec::new(), limit: ANSWER_BYTES_MAX };
+    match serde_json::to_writer(&mut bounded, body) {
+        Ok(()) => Ok(bounded.bytes),
+        Err(error) if error.is_io() => Err(Unwritten::TooLarge),
+        Err(error) => Err(Unwritten::Unfit(error)),
+    }
+}
+
+fn too_large() -> ServerError {
+    let mut error =
+        ServerError::new(format!("The answer is larger than {ANSWER_BYTES_MAX} bytes; ask for less."), None);
+    error.extensions.get_or_insert_default().set("code", "RESPONSE_TOO_LARGE");
+    error
+}
+
+fn send(status: StatusCode, media: Media, written: Result<Vec<u8>, Unwritten>) -> Response {
+    let (status, bytes) = match written {
         Ok(bytes) => (status, bytes),
-        Err(error) => {
+        Err(Unwritten::Unfit(error)) => {
             tracing::error!(%error, "an answer could not be written as JSON");
             (StatusCode::INTERNAL_SERVER_ERROR, Vec::new())
         }
+        Err(Unwritten::TooLarge) => (StatusCode::INTERNAL_SERVER_ERROR, Vec::new()),
     };
     let headers = [(CONTENT_TYPE, media.content_type()), (CACHE_CONTROL, "no-store"), (VARY, "accept, authorization")];
     let mut response = (status, headers, bytes).into_response();
@@ -335,6 +391,39 @@ mod tests {
         let (_, body) = answer(response(value!({"a": 1}), errors(103)), Media::Json).await;
         assert_eq!(body["errors"].as_array().unwrap().len(), 101);
         assert_eq!(body["errors"][100]["extensions"], serde_json::json!({"code": "ERRORS_TRUNCATED", "count": 3}));
+    }
+
+    /// An answer whose text has exactly so many bytes.
+    fn of_bytes(bytes: usize) -> async_graphql::Response {
+        let around = r#"{"data":{"a":""},"extensions":{"cost":1}}"#.len();
+        let data = value!({"a": "x".repeat(bytes - around)});
+        async_graphql::Response::new(data).extension("cost", Value::from(1))
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_large_is_given_up_while_it_is_written() {
+        let fits = of_response(of_bytes(ANSWER_BYTES_MAX), Media::Json, &RequestId::of_test());
+        assert_eq!(fits.extensions().get::<Executed>().unwrap().outcome, Some(Outcome::Ok));
+        let answer = of_response(of_bytes(ANSWER_BYTES_MAX + 1), Media::GraphqlResponse, &RequestId::of_test());
+        let told = answer.extensions().get::<Executed>().unwrap();
+        let code = ["RESPONSE_TOO_LARGE".to_owned()];
+        assert_eq!((answer.status().as_u16(), told.outcome, &told.codes[..]), (200, Some(Outcome::Failed), &code[..]));
+        let bytes = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        let message = "The answer is larger than 10485760 bytes; ask for less.";
+        let errors = serde_json::json!([{"message": message, "extensions": {"code": "RESPONSE_TOO_LARGE"}}]);
+        let expected = serde_json::json!({"data": null, "errors": errors, "extensions": {"cost": 1}});
+        assert_eq!(serde_json::from_slice::<serde_json::Value>(&bytes).unwrap(), expected);
+    }
+
+    #[test]
+    fn what_is_written_never_grows_beyond_its_limit() {
+        use std::io::Write as _;
+        let mut bounded = Bounded { bytes: Vec::new(), limit: 4 };
+        bounded.write_all(b"abc").unwrap();
+        assert!(bounded.write_all(b"de").is_err());
+        bounded.write_all(b"d").unwrap();
+        assert!(bounded.write_all(b"e").is_err());
+        assert_eq!(bounded.bytes, b"abcd");
     }
 
     #[test]
