@@ -3,6 +3,7 @@
 //! How each is opened, how many keys become one parameter, and where their SQL differs by a word.
 
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::sea_query::{Expr, ExprTrait, Func, Query};
@@ -13,6 +14,7 @@ use sea_orm::{
 use sqlx::Connection as _;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 
+use super::doubts::Doubts;
 use super::{StoreError, error, row_security};
 
 /// How often SQLite looks at its deadline: about every 10,000 of its instructions, well below a millisecond.
@@ -125,7 +127,11 @@ impl DatabaseUrl {
     }
 
     /// Opens the pool that writes. On SQLite it is a single connection, and a missing file is made.
-    pub(super) async fn open_writer(&self, settings: &PoolSettings) -> Result<DatabaseConnection, DbErr> {
+    pub(super) async fn open_writer(
+        &self,
+        settings: &PoolSettings,
+        doubts: &Arc<Doubts>,
+    ) -> Result<DatabaseConnection, DbErr> {
         let connections = if matches!(self, Self::Sqlite(_)) { 1 } else { settings.connections };
         let mut options = self.options(connections, settings);
         match self {
@@ -138,6 +144,7 @@ impl DatabaseUrl {
                     .statement_timeout(settings.write_timeout)
                     .test_before_acquire_if_idle_for(POSTGRES_IDLE_BEFORE_TEST)
                     .map_sqlx_postgres_opts(|postgres| postgres.options([("lock_timeout", POSTGRES_LOCK_TIMEOUT)]));
+                leave_what_takes_no_writes(&mut options, doubts);
             }
         }
         connect_patiently(&options).await
@@ -239,6 +246,21 @@ fn limit_time(options: &mut ConnectOptions, limit: Duration) {
         });
 }
 
+/// Closes connections of Postgres that are in doubt and take no writes, before they are used again.
+fn leave_what_takes_no_writes(options: &mut ConnectOptions, doubts: &Arc<Doubts>) {
+    let doubts = Arc::clone(doubts);
+    options.map_sqlx_postgres_before_acquire(move |connection, about| {
+        let doubted = doubts.reach(about.age);
+        Box::pin(async move {
+            if !doubted {
+                return Ok(true);
+            }
+            let writes = "SELECT current_setting('transaction_read_only') = 'off'";
+            sqlx::query_scalar(writes).fetch_one(connection).await
+        })
+    });
+}
+
 /// Whether no transaction of whoever had the connection before is counted as open.
 ///
 /// When the disk is full, SQLite takes a transaction back by itself, and the ROLLBACK that follows fails. The driver
@@ -317,5 +339,22 @@ pub(super) fn lower(backend: DbBackend, column: &str) -> Expr {
     match backend {
         DbBackend::Postgres => Expr::cust(format!("lower({column} COLLATE \"C\")")),
         _ => Expr::cust(format!("lower({column})")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pool_has_all_its_connections_and_logs_nothing() {
+        let second = Duration::from_secs(1);
+        let settings =
+            PoolSettings { connections: 7, acquire_timeout: second, read_timeout: second, write_timeout: second };
+        let url: DatabaseUrl = "postgres://localhost/x".parse().unwrap();
+        let options = url.options(7, &settings);
+        assert_eq!((options.get_min_connections(), options.get_max_connections()), (Some(7), Some(7)));
+        assert_eq!((options.get_acquire_timeout(), options.get_connect_timeout()), (Some(second), Some(second)));
+        assert_eq!((options.get_sqlx_logging(), options.get_test_before_acquire()), (false, false));
     }
 }

@@ -129,6 +129,14 @@ pub(super) fn is_unknown_setting(error: &DbErr) -> bool {
 /// Postgres' `undefined_object`: the code of a setting that nobody knows.
 const UNKNOWN_SETTING: &str = "42704";
 
+/// Whether the server takes no writes: it is a replica, or someone has set it so.
+pub(super) fn is_read_only(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(source)) | DbErr::Query(RuntimeErr::SqlxError(source))) = error else {
+        return false;
+    };
+    matches!(source.as_ref(), sqlx::Error::Database(error) if error.code().as_deref() == Some("25006"))
+}
+
 enum Class {
     Unavailable,
     Timeout,

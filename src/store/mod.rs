@@ -5,6 +5,7 @@
 //! knows GraphQL or HTTP.
 
 mod count;
+mod doubts;
 mod driver_error;
 mod dump;
 mod engine;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
 
+use doubts::Doubts;
 pub use driver_error::DriverError;
 pub use dump::{Dump, dump};
 pub use engine::{DatabaseUrl, PoolSettings, UnknownEngine};
@@ -65,6 +67,8 @@ use crate::stats::{Pool, PoolStats, StoreStats};
 pub struct Store {
     read: DatabaseConnection,
     write: DatabaseConnection,
+    /// Of connections that write.
+    doubts: Arc<Doubts>,
     connections: u32,
     patience: Patience,
     stats: Arc<StoreStats>,
@@ -83,12 +87,14 @@ impl Store {
     /// [`StoreError::Unavailable`] when the database cannot be reached, with the driver's reason as its source.
     pub async fn open(url: &DatabaseUrl, settings: &PoolSettings) -> Result<Self, StoreError> {
         url.probe().await?;
-        let write = url.open_writer(settings).await?;
+        let doubts = Arc::default();
+        let write = url.open_writer(settings, &doubts).await?;
         let read = url.open_reader(settings).await?;
         Ok(Self {
             wall: Wall::found(row_security::holds(&read).await?),
             read,
             write,
+            doubts,
             connections: settings.connections,
             patience: Patience {
                 time: settings.acquire_timeout.min(READ_SLACK) + settings.read_timeout,
@@ -116,7 +122,7 @@ impl Store {
             session::within(self.write_patience, self.wall.begin(&self.write, &whose.into())).await
         };
         let begun = begun.map_err(StoreError::from).inspect_err(|error| self.stats.failed(Pool::Write, error.class()));
-        Ok(Tx::writing(begun?, self.write_patience, self.wall.clone()))
+        Ok(Tx::writing(begun?, self.write_patience, self.wall.clone(), Arc::clone(&self.doubts)))
     }
 
     /// What is counted of the store, with its pools as they are now.

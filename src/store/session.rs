@@ -11,7 +11,8 @@ use async_trait::async_trait;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement};
 
 use super::StoreError;
-use super::error::is_lost_connection;
+use super::doubts::Doubts;
+use super::error::{is_lost_connection, is_read_only};
 use super::wall::{Connection, Wall};
 use crate::stats::{Pool, StoreStats};
 
@@ -41,6 +42,8 @@ pub struct Session<C> {
     wall: Wall,
     /// Where what a reader does is counted.
     all: Option<Arc<StoreStats>>,
+    /// Where it is noted that the server takes no writes.
+    doubts: Option<Arc<Doubts>>,
 }
 
 /// How long is waited for an answer, and how often a read is tried: a server that is frozen, or a network that drops
@@ -66,7 +69,7 @@ impl Reader {
         patience: Patience,
         all: Arc<StoreStats>,
     ) -> Self {
-        Self { wall: inner.wall().clone(), inner, stats, patience, all: Some(all) }
+        Self { wall: inner.wall().clone(), inner, stats, patience, all: Some(all), doubts: None }
     }
 }
 
@@ -98,6 +101,7 @@ impl<C> Session<C> {
             if let Some(all) = all {
                 all.failed(Pool::Read, StoreError::class_of(error));
             }
+            self.doubt(error);
         })
     }
 
@@ -106,7 +110,15 @@ impl<C> Session<C> {
         within(self.patience.time, call).await.inspect_err(|error| {
             // Whoever begins the next transaction says whose it is.
             let _met = self.wall.is_met_by(error);
+            self.doubt(error);
         })
+    }
+
+    /// Notes a write that is refused because the server takes none; a row that is given back makes it a read here.
+    fn doubt(&self, error: &DbErr) {
+        if let Some(doubts) = self.doubts.as_ref().filter(|_| is_read_only(error)) {
+            doubts.raise();
+        }
     }
 }
 
@@ -118,8 +130,9 @@ pub(super) async fn within<T>(time: Duration, call: impl Future<Output = Result<
 
 impl Tx {
     /// What may wait so long for each answer. Nothing is tried again: that is for whoever began the transaction.
-    pub(super) fn writing(inner: DatabaseTransaction, time: Duration, wall: Wall) -> Self {
-        Self { inner, stats: Arc::default(), patience: Patience { time, attempts: 1 }, wall, all: None }
+    pub(super) fn writing(inner: DatabaseTransaction, time: Duration, wall: Wall, doubts: Arc<Doubts>) -> Self {
+        let patience = Patience { time, attempts: 1 };
+        Self { inner, stats: Arc::default(), patience, wall, all: None, doubts: Some(doubts) }
     }
 
     /// Makes everything written through this transaction last.
