@@ -152,6 +152,17 @@ fn one_provider_of_cryptography_is_in_the_tree() {
 }
 
 #[test]
+fn nothing_is_read_of_a_token_without_its_signature() {
+    for (_, path, text) in layers() {
+        assert!(!text.contains("insecure_decode") && !text.contains("jsonwebtoken::dangerous"), "{}", path.display());
+    }
+    let lints = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(".clippy.toml")).unwrap();
+    for name in ["insecure_decode", "insecure_decode_claims"] {
+        assert!(lints.contains(&format!("\"jsonwebtoken::dangerous::{name}\"")), "{name} is allowed");
+    }
+}
+
+#[test]
 fn only_the_app_takes_the_right_to_see_every_tenant() {
     for (layer, path, text) in layers() {
         let takes = text.contains("System::operator()");

@@ -49,5 +49,6 @@ mod stripe_verify;
 mod support;
 mod tenancy;
 mod transport;
+mod traps;
 mod verify;
 mod webhooks;

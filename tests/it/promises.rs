@@ -8,6 +8,7 @@ mod clients;
 mod clock;
 mod database;
 mod disk;
+mod hostile;
 mod memory;
 mod replay;
 mod served;

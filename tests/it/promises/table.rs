@@ -21,13 +21,16 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Whether `text` has a test of this name: its attribute stands in the lines right above.
+/// Whether `text` has a test of this name that is run: its attribute stands in the lines right above.
 fn has_test(text: &str, name: &str) -> bool {
     let heads = [format!("fn {name}("), format!("async fn {name}(")];
     let lines: Vec<&str> = text.lines().map(str::trim).collect();
     let place = lines.iter().position(|line| heads.iter().any(|head| line.starts_with(head)));
     let above = place.map(|place| lines[..place].iter().rev().take_while(|line| line.starts_with("#[")));
-    above.is_some_and(|mut attributes| attributes.any(|it| it.contains("test]") || it.contains("test(")))
+    above.is_some_and(|mut attributes| {
+        let is_run = !attributes.clone().any(|it| it.starts_with("#[ignore"));
+        is_run && attributes.any(|it| it.contains("test]") || it.contains("test("))
+    })
 }
 
 #[test]
@@ -51,8 +54,9 @@ fn every_test_that_the_proof_names_exists() {
 #[test]
 fn every_promise_that_has_a_file_here_is_in_the_proof() {
     let named: BTreeSet<&str> = rows().into_iter().flat_map(|row| tests(row[2]).map(|(_, name)| name)).collect();
-    let folder = root().join("tests/it/promises");
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let folders = ["promises", "traps"].map(|name| root().join("tests/it").join(name));
+    let files =
+        folders.into_iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|entry| entry.unwrap().path());
     for file in files.filter(|file| *file != root().join("tests/it/promises/table.rs")) {
         for name in tests_of(&file) {
             assert!(named.contains(name.as_str()), "{name} is not in docs/proof.md");
@@ -71,7 +75,8 @@ fn tests_of(file: &PathBuf) -> Vec<String> {
 
 #[test]
 fn a_name_that_is_no_test_is_found_out() {
-    let text = "#[test]\nfn one_test() {}\n\nfn no_test() {}\n#[tokio::test(flavor = \"x\")]\nasync fn other() {}\n";
-    let found: Vec<bool> = ["one_test", "no_test", "other", "one", "none"].map(|name| has_test(text, name)).into();
-    assert_eq!(found, [true, false, true, false, false]);
+    let text = "#[test]\nfn one_test() {}\n\nfn no_test() {}\n#[tokio::test(flavor = \"x\")]\nasync fn other() {}\n\
+                #[test]\n#[ignore = \"y\"]\nfn left_out() {}\n";
+    let names = ["one_test", "no_test", "other", "one", "none", "left_out"];
+    assert_eq!(names.map(|name| has_test(text, name)), [true, false, true, false, false, false]);
 }

@@ -133,9 +133,14 @@ impl TestApp {
 
     /// A server on SQLite beside a fake of Stripe that knows the demo's invoices.
     pub(crate) async fn with_stripe() -> (Self, FakeStripe) {
+        Self::with_stripe_and_pools(None).await
+    }
+
+    /// The same, perhaps with pools of its own.
+    pub(crate) async fn with_stripe_and_pools(pools: Option<PoolSettings>) -> (Self, FakeStripe) {
         let state = serde_json::from_value(Plan::of(0).stripe_state()).unwrap();
         let fake = FakeStripe::start(State { rate_per_second: 0, ..state }).await.unwrap();
-        let app = Self::start(Setup { stripe: Some(fake.url().to_owned()), ..Setup::new() }).await;
+        let app = Self::start(Setup { stripe: Some(fake.url().to_owned()), pools, ..Setup::new() }).await;
         (app, fake)
     }
 
