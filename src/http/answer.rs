@@ -402,9 +402,9 @@ mod tests {
 
     #[tokio::test]
     async fn an_answer_that_is_too_large_is_given_up_while_it_is_written() {
-        let fits = of_response(of_bytes(ANSWER_BYTES_MAX), Media::Json, &RequestId::of_test());
+        let fits = of_response(of_bytes(ANSWER_BYTES_MAX), Media::Json, &RequestId::of_test(), 100);
         assert_eq!(fits.extensions().get::<Executed>().unwrap().outcome, Some(Outcome::Ok));
-        let answer = of_response(of_bytes(ANSWER_BYTES_MAX + 1), Media::GraphqlResponse, &RequestId::of_test());
+        let answer = of_response(of_bytes(ANSWER_BYTES_MAX + 1), Media::GraphqlResponse, &RequestId::of_test(), 100);
         let told = answer.extensions().get::<Executed>().unwrap();
         let code = ["RESPONSE_TOO_LARGE".to_owned()];
         assert_eq!((answer.status().as_u16(), told.outcome, &told.codes[..]), (200, Some(Outcome::Failed), &code[..]));
