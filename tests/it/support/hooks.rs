@@ -27,7 +27,7 @@ use entity::{
     CurrencyCode, CustomerId, Instant, InvoiceId, InvoiceStatus, Minor, SourceSystem, TenantId, invoice, invoice_event,
     line_item, payment, tenant, upstream_facts, upstream_invoice, webhook_event,
 };
-use fake_stripe::{FakeStripe, signature};
+use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State, signature};
 use sea_orm::{ColumnTrait, DatabaseConnection, EntityTrait, QueryFilter, QueryOrder};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -43,6 +43,9 @@ pub(crate) const SECRET: &str = "whsec_test";
 
 /// The total of every invoice here.
 pub(crate) const TOTAL: i64 = 1_000;
+
+/// Pays what is left.
+pub(crate) const PAY_ALL: Change = Change::Pay { amount: None, out_of_band: false };
 
 /// How long an event may take until it is worked on.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -213,6 +216,16 @@ impl Hooks {
         self.settled().await;
     }
 
+    /// Has a fake deliver events in some order, each twice, and waits until every one is processed: those that no webhook
+    /// took yet, or all that there are.
+    pub(crate) async fn delivered(&self, fake: &FakeStripe, all: bool, shuffle: Option<u64>) {
+        let events = all.then(|| fake.events().into_iter().map(|it| it.id).collect());
+        let delivery = Delivery { copies: 2, shuffle, events, ..Delivery::to(&self.url("default"), SECRET) };
+        assert_eq!(fake.deliver(delivery).await.unwrap().failed, 0);
+        self.until(|events| events.iter().all(|event| event.status == entity::WebhookStatus::Processed)).await;
+        self.assert_sound().await;
+    }
+
     /// Waits until no event is due or parked with a wait before it.
     pub(crate) async fn settled(&self) {
         self.until(|events| events.iter().all(|event| event.status != entity::WebhookStatus::Received)).await;
@@ -302,6 +315,20 @@ pub(crate) fn signed(body: &str) -> String {
 
 pub(crate) fn now() -> i64 {
     Clock::system().now().utc().timestamp()
+}
+
+/// A fake that has these invoices since ten minutes ago.
+pub(crate) async fn fake_of(invoices: impl IntoIterator<Item = Invoice>) -> FakeStripe {
+    FakeStripe::start(State { now: Some(now() - 600), ..State::with(invoices) }).await.unwrap()
+}
+
+/// A fake whose `in_1`, an open invoice of [`TOTAL`], went through this.
+pub(crate) async fn lived(changes: &[Change]) -> FakeStripe {
+    let fake = fake_of([Invoice::open("in_1", TOTAL).of("cus_stripe")]).await;
+    for change in changes {
+        fake.change("in_1", change).unwrap();
+    }
+    fake
 }
 
 /// A client for a fake.

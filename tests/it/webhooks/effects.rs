@@ -13,25 +13,16 @@ use entity::{
     Day, EventSource, Instant, InvoiceId, InvoiceStatus, Minor, PaymentKind, PaymentStatus, TenantId, WebhookStatus,
     payment, tenant,
 };
-use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State};
+use fake_stripe::{Change, Delivery, FakeStripe, Invoice};
 use serde_json::json;
 
 use crate::support::database::{Engine, for_each_engine};
-use crate::support::hooks::{Hooks, SECRET, TOTAL, client_of, event, now, object, quick};
-
-const PAY_ALL: Change = Change::Pay { amount: None, out_of_band: false };
-
-async fn fake_of(invoices: impl IntoIterator<Item = Invoice>) -> FakeStripe {
-    let state = State { now: Some(now() - 600), ..State::with(invoices) };
-    FakeStripe::start(state).await.unwrap()
-}
+use crate::support::hooks::{Hooks, PAY_ALL, SECRET, TOTAL, client_of, event, fake_of, lived, now, object, quick};
 
 /// An eventful life of `in_1`, as a list of events.
 async fn eventful() -> FakeStripe {
-    let fake = fake_of([Invoice::open("in_1", TOTAL).of("cus_stripe")]).await;
-    let sent = Change::Announce { kind: "invoice.sent".to_owned() };
-    for change in [
-        sent,
+    lived(&[
+        Change::Announce { kind: "invoice.sent".to_owned() },
         Change::PaymentFailed,
         Change::PaymentFailed,
         Change::Update { total: None, due_date: Some(now() + 1_000), metadata: None },
@@ -40,10 +31,8 @@ async fn eventful() -> FakeStripe {
         PAY_ALL,
         Change::Refund { charge: None, amount: Some(50) },
         Change::Refund { charge: None, amount: Some(70) },
-    ] {
-        fake.change("in_1", &change).unwrap();
-    }
-    fake
+    ])
+    .await
 }
 
 #[tokio::test]
@@ -54,16 +43,8 @@ async fn every_order_of_delivery_ends_alike_and_keeps_every_rule() {
         for shuffle in [None, Some(1), Some(2), Some(3)] {
             let hooks = Hooks::working(engine).await;
             let id = hooks.open("one", Some("in_1")).await;
-            let delivery = Delivery {
-                copies: 2,
-                shuffle,
-                events: Some(fake.events().into_iter().map(|it| it.id).collect()),
-                ..Delivery::to(&hooks.url("default"), SECRET)
-            };
-            assert_eq!(fake.deliver(delivery).await.unwrap().failed, 0);
             // A refund waits for its payment.
-            hooks.until(|events| events.iter().all(|event| event.status == WebhookStatus::Processed)).await;
-            hooks.assert_sound().await;
+            hooks.delivered(&fake, true, shuffle).await;
             let invoice = hooks.invoice(&id).await;
             assert_eq!((invoice.status, invoice.amount_paid), (InvoiceStatus::Paid, Minor(TOTAL)));
             assert_eq!(invoice.amount_refunded, Minor(120));
@@ -326,8 +307,7 @@ async fn what_only_names_an_invoice_is_asked_for() {
     for_each_engine(async |engine| {
         let mut hooks = Hooks::on(engine).await;
         let id = hooks.open("one", Some("in_1")).await;
-        let fake = fake_of([Invoice::open("in_1", TOTAL).of("cus_stripe")]).await;
-        fake.change("in_1", &PAY_ALL).unwrap();
+        let fake = lived(&[PAY_ALL]).await;
         let thin = json!({ "id": "evt_thin", "object": "v2.core.event", "type": "v1.invoice.paid", "livemode": false,
             "created": "2026-11-20T06:20:52.246Z", "related_object": { "id": "in_1", "type": "invoice" } });
         let mut odd = object("in_1", "paid", TOTAL);
@@ -360,7 +340,7 @@ async fn stripe_settles_what_two_events_of_one_second_leave_open() {
     for_each_engine(async |engine| {
         let mut hooks = Hooks::on(engine).await;
         let id = hooks.open("one", Some("in_1")).await;
-        let fake = fake_of([Invoice::open("in_1", TOTAL).of("cus_stripe")]).await;
+        let fake = lived(&[]).await;
         let at = now() - 60;
         let mut larger = object("in_1", "open", 0);
         larger["amount_due"] = json!(TOTAL + 5);

@@ -2,32 +2,12 @@
 
 use entity::{InvoiceStatus, Minor, PaymentKind, PaymentStatus, WebhookStatus};
 use fake_stripe::state::Links;
-use fake_stripe::{Change, Delivery, FakeStripe, Invoice, State, Webhook};
+use fake_stripe::{Change, FakeStripe, Invoice, State, Webhook};
 use serde_json::json;
 
 use crate::support::app::http_client;
 use crate::support::database::for_each_engine;
-use crate::support::hooks::{Hooks, SECRET, TOTAL, client_of, event, now, object, quick};
-
-const PAY_ALL: Change = Change::Pay { amount: None, out_of_band: false };
-
-/// A fake whose `in_1` went through this.
-async fn lived(changes: &[Change]) -> FakeStripe {
-    let invoice = Invoice::open("in_1", TOTAL).of("cus_stripe");
-    let fake = FakeStripe::start(State { now: Some(now() - 600), ..State::with([invoice]) }).await.unwrap();
-    for change in changes {
-        fake.change("in_1", change).unwrap();
-    }
-    fake
-}
-
-/// Delivers everything in some order, each event twice.
-async fn tell(hooks: &Hooks, fake: &FakeStripe, shuffle: Option<u64>) {
-    let delivery = Delivery { copies: 2, shuffle, ..Delivery::to(&hooks.url("default"), SECRET) };
-    assert_eq!(fake.deliver(delivery).await.unwrap().failed, 0);
-    hooks.until(|events| events.iter().all(|event| event.status == WebhookStatus::Processed)).await;
-    hooks.assert_sound().await;
-}
+use crate::support::hooks::{Hooks, PAY_ALL, SECRET, TOTAL, client_of, event, lived, now, object, quick};
 
 const fn refund(amount: i64) -> Change {
     Change::Refund { charge: None, amount: Some(amount) }
@@ -40,15 +20,7 @@ async fn refunds_have_names_and_one_that_fails_comes_again() {
         for shuffle in [None, Some(3), Some(8)] {
             let hooks = Hooks::working(engine).await;
             let id = hooks.open("one", Some("in_1")).await;
-            let delivery = Delivery {
-                copies: 2,
-                shuffle,
-                events: Some(fake.events().into_iter().map(|it| it.id).collect()),
-                ..Delivery::to(&hooks.url("default"), SECRET)
-            };
-            assert_eq!(fake.deliver(delivery).await.unwrap().failed, 0);
-            hooks.until(|events| events.iter().all(|event| event.status == WebhookStatus::Processed)).await;
-            hooks.assert_sound().await;
+            hooks.delivered(&fake, true, shuffle).await;
             assert_eq!(hooks.invoice(&id).await.amount_refunded, Minor(100));
             let mut refunds: Vec<_> = hooks.payments(&id).await;
             refunds.retain(|row| row.kind == PaymentKind::Refund);
@@ -94,7 +66,7 @@ async fn a_declined_attempt_says_why() {
         let id = hooks.open("one", Some("in_1")).await;
         // Only Stripe knows what the intent pays.
         hooks.start(quick(), Some(client_of(&fake)));
-        tell(&hooks, &fake, Some(2)).await;
+        hooks.delivered(&fake, false, Some(2)).await;
         let payments = hooks.payments(&id).await;
         assert_eq!(payments.len(), 1);
         let row = &payments[0];
@@ -105,7 +77,7 @@ async fn a_declined_attempt_says_why() {
         let asked = fake.calls().len();
         fake.change("in_1", &decline("insufficient_funds")).unwrap();
         fake.change("in_1", &PAY_ALL).unwrap();
-        tell(&hooks, &fake, None).await;
+        hooks.delivered(&fake, false, None).await;
         assert_eq!(fake.calls().iter().skip(asked).filter(|call| call.path == "/v1/invoice_payments").count(), 0);
         let mut codes: Vec<_> = hooks.payments(&id).await.into_iter().map(|row| row.failure_code).collect();
         codes.sort();
@@ -148,7 +120,7 @@ async fn a_credit_note_takes_off_what_is_due_as_stripe_counts_it() {
         let mut hooks = Hooks::on(engine).await;
         let id = hooks.open("one", Some("in_1")).await;
         hooks.start(quick(), Some(client_of(&fake)));
-        tell(&hooks, &fake, Some(4)).await;
+        hooks.delivered(&fake, false, Some(4)).await;
         let invoice = hooks.invoice(&id).await;
         assert_eq!((invoice.total, invoice.amount_due), (Minor(TOTAL), Minor(TOTAL - 300)));
         assert_eq!(invoice.applied_credits, Minor(300));
@@ -156,7 +128,7 @@ async fn a_credit_note_takes_off_what_is_due_as_stripe_counts_it() {
         assert!(hooks.history(&id).await.iter().any(|entry| entry.kind == "credit_note_created"));
         // Once more changes nothing, and what remains is enough.
         fake.change("in_1", &PAY_ALL).unwrap();
-        tell(&hooks, &fake, None).await;
+        hooks.delivered(&fake, false, None).await;
         let invoice = hooks.invoice(&id).await;
         assert_eq!((invoice.status, invoice.amount_paid), (InvoiceStatus::Paid, Minor(TOTAL - 300)));
         assert!(!invoice.paid_out_of_band);
@@ -170,7 +142,8 @@ async fn money_beyond_what_is_due_shows_and_a_dispute_is_noted() {
     for_each_engine(async |engine| {
         let hooks = Hooks::working(engine).await;
         let id = hooks.open("one", Some("in_1")).await;
-        tell(&hooks, &lived(&[Change::Overpay { by: 70 }, Change::Dispute]).await, Some(6)).await;
+        let fake = lived(&[Change::Overpay { by: 70 }, Change::Dispute]).await;
+        hooks.delivered(&fake, false, Some(6)).await;
         let invoice = hooks.invoice(&id).await;
         assert_eq!((invoice.status, invoice.amount_paid), (InvoiceStatus::Paid, Minor(TOTAL + 70)));
         assert_eq!(hooks.payments(&id).await.len(), 1);
