@@ -26,6 +26,7 @@ pub struct Model {
     /// Does not move.
     pub expires_at: Instant,
     pub revoked_at: Option<Instant>,
+    pub last_used_at: Option<Instant>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

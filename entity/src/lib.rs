@@ -19,6 +19,7 @@ pub mod credential;
 pub mod customer;
 pub mod customer_snapshot;
 pub mod discount;
+pub mod idempotency_key;
 pub mod invoice;
 pub mod invoice_change;
 pub mod invoice_event;

@@ -18,6 +18,7 @@ mod m20261122_000007_webhooks;
 mod m20261122_000008_jobs;
 mod m20261122_000010_credentials;
 mod m20261122_000011_audit_log;
+mod m20261122_000013_credentials_in_use;
 mod parts;
 
 use sea_orm_migration::MigrationTrait;
@@ -41,6 +42,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000008_jobs::Migration),
             Box::new(m20261122_000010_credentials::Migration),
             Box::new(m20261122_000011_audit_log::Migration),
+            Box::new(m20261122_000013_credentials_in_use::Migration),
         ]
     }
 }

@@ -5,6 +5,7 @@ use entity::{CredentialId, CustomerId, Instant, credential};
 use secrecy::SecretString;
 use serde_json::json;
 
+use super::once::{NAME_BYTES_MAX, Turn, turn};
 use crate::domain::actor::Actor;
 use crate::domain::api_key::{NewKey, prefix};
 use crate::domain::browser_session::after;
@@ -49,6 +50,8 @@ pub struct KeyWanted {
     pub rights: Rights,
     /// When it ends.
     pub expires_at: Instant,
+    /// What its request calls itself, so that it can be sent again.
+    pub request: Option<String>,
 }
 
 /// A key that was issued.
@@ -56,8 +59,8 @@ pub struct KeyWanted {
 pub struct KeyIssued {
     /// What is kept of it.
     pub row: credential::Model,
-    /// The key itself, which nobody can tell again.
-    pub text: SecretString,
+    /// The key itself, which nobody can tell again. Absent where it was issued for the same request before.
+    pub text: Option<SecretString>,
 }
 
 /// Why a credential was not issued, or not changed. Nothing was written.
@@ -90,6 +93,21 @@ pub enum CredentialError {
     /// It has ended or was revoked.
     #[error("the credential has ended or was revoked")]
     Ended,
+    /// There is a limit to the tokens that a tenant may refuse.
+    #[error("a tenant refuses at most {} tokens at the same time", super::revoke_token::LIVE_MAX)]
+    TooManyTokens,
+    /// The token is not the caller's to refuse: who is limited to some customers cannot know whose it is.
+    #[error("there is no such token")]
+    UnknownToken,
+    /// It is not the own id of any token.
+    #[error("the own id of a token has 1 to {} bytes", super::revoke_token::JTI_BYTES_MAX)]
+    Jti,
+    /// The name of a request is empty, too long, or has control characters.
+    #[error("the name of a request has 1 to {NAME_BYTES_MAX} bytes")]
+    RequestName,
+    /// Another request has this name, or what was made for it is not the caller's to see.
+    #[error("another request has this name")]
+    Reused,
     /// A secret could not be made.
     #[error(transparent)]
     Random(#[from] NoRandomness),
@@ -104,16 +122,26 @@ impl From<NotGrantable> for CredentialError {
     }
 }
 
-/// Issues a key.
+/// Issues a key; for a request that was made before, under the same name, gives the key of that time without its text.
 ///
 /// # Errors
 /// [`CredentialError`]; nothing was written then.
 pub async fn issue_key(store: &Store, by: &Manager<'_>, wanted: KeyWanted) -> Result<KeyIssued, CredentialError> {
-    let wanted = checked(by, wanted)?;
-    by.grantor.may_grant(by.tenant, &wanted.rights)?;
+    let (request, asked) = (wanted.request.clone(), asked(&wanted));
+    let allowed = match (allowed(by, wanted), &request) {
+        (Err(error), None) => return Err(error),
+        (allowed, _) => allowed,
+    };
     let tx = store.begin(by.tenant).await?;
+    let turn = turn(&tx, by, request.as_deref(), asked).await?;
+    if let Turn::Again(id) = turn {
+        return issued_before(&tx, by, id).await;
+    }
+    // What was issued before is told whatever the time; what is new has to be allowed now.
+    let wanted = allowed?;
     check_customers(by.tenant, &tx, wanted.rights.customers.as_deref()).await?;
     let issued = write(&tx, by, wanted, None).await?;
+    turn.settle(&tx, by, issued.row.id.as_str()).await?;
     let deed = Deed {
         action: "api_key.issue",
         object_type: OBJECT,
@@ -124,6 +152,29 @@ pub async fn issue_key(store: &Store, by: &Manager<'_>, wanted: KeyWanted) -> Re
     store::audit_log::append(by.tenant, &tx, by.actor, deed, by.now).await?;
     tx.commit().await?;
     Ok(issued)
+}
+
+/// A key that may be issued now, by its name, its end and the rights of who asks.
+fn allowed(by: &Manager<'_>, wanted: KeyWanted) -> Result<KeyWanted, CredentialError> {
+    let wanted = checked(by, wanted)?;
+    by.grantor.may_grant(by.tenant, &wanted.rights)?;
+    Ok(wanted)
+}
+
+/// Everything that a request for a key asks for.
+fn asked(wanted: &KeyWanted) -> serde_json::Value {
+    let Rights { kind, scopes, customers } = &wanted.rights;
+    json!(["issue", wanted.name, kind, scopes.to_string(), customers, wanted.expires_at])
+}
+
+/// The key that was issued for the same request, as far as it can be told.
+pub(super) async fn issued_before(tx: &Tx, by: &Manager<'_>, id: String) -> Result<KeyIssued, CredentialError> {
+    match found(by, tx, &CredentialId(id)).await {
+        Ok(row) => Ok(KeyIssued { row, text: None }),
+        // A caller who sees less by now.
+        Err(CredentialError::Unknown) => Err(CredentialError::Reused),
+        Err(error) => Err(error),
+    }
 }
 
 fn checked(by: &Manager<'_>, wanted: KeyWanted) -> Result<KeyWanted, CredentialError> {
@@ -187,7 +238,7 @@ pub(super) async fn write(
         revoked_at: None,
     };
     store::credential::insert(by.tenant, tx, row.clone()).await?;
-    Ok(KeyIssued { row, text: key.text })
+    Ok(KeyIssued { row, text: Some(key.text) })
 }
 
 /// A key, found and held as the caller sees it.

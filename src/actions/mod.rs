@@ -12,6 +12,7 @@ pub mod import_document;
 pub mod issue_key;
 pub mod mirror_invoice;
 pub mod note_pay_link;
+pub mod once;
 pub mod open_session;
 pub mod prune_events;
 pub mod replay_events;

@@ -72,6 +72,7 @@ pub async fn open_session(
         idle_until: wanted.policy.idle_until(by.now, expires_at),
         expires_at,
         revoked_at: None,
+        last_used_at: None,
     };
     store::browser_session::insert(by.tenant, &tx, row.clone()).await?;
     let deed = Deed {

@@ -3,8 +3,10 @@
 
 use chrono::TimeDelta;
 use entity::{CredentialId, credential};
+use serde_json::json;
 
 use super::issue_key::{self, CredentialError, KeyIssued, KeyWanted, LIFETIME_MAX, Manager};
+use super::once::{Turn, turn};
 use crate::domain::browser_session::after;
 use crate::domain::trail::Deed;
 use crate::store::{self, Store};
@@ -15,7 +17,8 @@ pub const GRACE: TimeDelta = TimeDelta::hours(24);
 /// How long it may live on at most.
 pub const GRACE_MAX: TimeDelta = TimeDelta::days(30);
 
-/// Issues a successor. Who asks must have all the rights of the key itself: its successor's text tells them.
+/// Issues a successor. Who asks must have all the rights of the key itself: its successor's text tells them. `request` is
+/// what the request calls itself: sent again, it gives the same successor without its text.
 ///
 /// # Errors
 /// [`CredentialError`]; nothing was written then.
@@ -24,11 +27,16 @@ pub async fn rotate_key(
     by: &Manager<'_>,
     id: &CredentialId,
     grace: TimeDelta,
+    request: Option<&str>,
 ) -> Result<KeyIssued, CredentialError> {
     if grace < TimeDelta::zero() || grace > GRACE_MAX {
         return Err(CredentialError::Lifetime);
     }
     let tx = store.begin(by.tenant).await?;
+    let turn = turn(&tx, by, request, json!(["rotate", id, grace.num_seconds()])).await?;
+    if let Turn::Again(id) = turn {
+        return issue_key::issued_before(&tx, by, id).await;
+    }
     let old = issue_key::found(by, &tx, id).await?;
     if old.revoked_at.is_some() || old.expires_at <= by.now {
         return Err(CredentialError::Ended);
@@ -36,8 +44,9 @@ pub async fn rotate_key(
     let rights = issue_key::rights(&old);
     by.grantor.may_grant(by.tenant, &rights)?;
     let lifetime = (old.expires_at.utc() - old.created_at.utc()).min(LIFETIME_MAX);
-    let wanted = KeyWanted { name: old.name.clone(), rights, expires_at: after(by.now, lifetime) };
+    let wanted = KeyWanted { name: old.name.clone(), rights, expires_at: after(by.now, lifetime), request: None };
     let issued = issue_key::write(&tx, by, wanted, Some(old.id.clone())).await?;
+    turn.settle(&tx, by, issued.row.id.as_str()).await?;
     let ending = credential::Model { expires_at: old.expires_at.min(after(by.now, grace)), ..old.clone() };
     if ending.expires_at > old.created_at {
         store::credential::end_at(by.tenant, &tx, &old.id, ending.expires_at).await?;
@@ -49,7 +58,7 @@ pub async fn rotate_key(
         object_type: issue_key::OBJECT,
         object_id: old.id.0.clone(),
         before: Some(issue_key::shown(&old)),
-        after: Some(serde_json::json!({
+        after: Some(json!({
             "old": issue_key::shown(&ending),
             "new": { "id": issued.row.id, "key": issue_key::shown(&issued.row) },
         })),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use entity::{CredentialId, SessionId, TenantId, browser_session, credential};
+use entity::{CredentialId, CustomerId, SessionId, TenantId, browser_session, credential};
 
 use super::AppError;
 use super::config::StoreConfig;
@@ -12,17 +12,16 @@ use crate::actions::end_session::end_session as end;
 use crate::actions::issue_key::{KeyIssued, KeyWanted, Manager, issue_key as issue};
 use crate::actions::open_session::{SessionOpened, SessionWanted, open_session as begin};
 use crate::actions::revoke_key::revoke_key as revoke;
-use crate::actions::revoke_token::revoke_token as refuse;
+use crate::actions::revoke_token::{TokenRevoked, Which, revoke_token as refuse};
 use crate::actions::rotate_key::rotate_key as rotate;
 use crate::domain::actor::Actor;
 use crate::domain::clock::Clock;
 use crate::domain::rights::Grantor;
 use crate::domain::viewer::Tenant;
-use crate::store::tenant::System;
 use crate::store::{self, Page};
 
-/// Keys that are listed at most.
-const KEYS_MAX: u64 = 10_000;
+/// Credentials that are listed at most.
+const LISTED_MAX: u64 = 10_000;
 
 /// Does something with one tenant's credentials, as the operator.
 macro_rules! managed {
@@ -55,7 +54,7 @@ pub async fn rotate_key(
     id: &CredentialId,
     grace: TimeDelta,
 ) -> Result<KeyIssued, AppError> {
-    managed!(config, tenant, |store, by| rotate(&store, &by, id, grace))
+    managed!(config, tenant, |store, by| rotate(&store, &by, id, grace, None))
 }
 
 /// Revokes a key.
@@ -70,17 +69,38 @@ pub async fn revoke_key(
     managed!(config, tenant, |store, by| revoke(&store, &by, id))
 }
 
-/// The keys of a tenant, newest first, at most 10,000.
+/// The keys of a tenant, newest first, at most 10,000; all, or those that are good for something now.
 ///
 /// # Errors
 /// [`AppError`] when the store is not ready.
-pub async fn keys(config: &StoreConfig, tenant: &TenantId) -> Result<Vec<credential::Model>, AppError> {
+pub async fn keys(config: &StoreConfig, tenant: &TenantId, active: bool) -> Result<Vec<credential::Model>, AppError> {
     let store = open(config).await?;
-    let page = Page { limit: KEYS_MAX, ..Page::default() };
+    let page = Page { limit: LISTED_MAX, ..Page::default() };
     let tenant = Tenant::whole(tenant.clone());
-    let (keys, _more) = store::credential::list(&tenant, &store.reader(&tenant, &Arc::default()), &page).await?;
+    let filter = store::credential::Filter { active: active.then(|| (true, Clock::system().now())) };
+    let (keys, _more) = store::credential::list(&tenant, &store.reader(&tenant, &Arc::default()), &filter, &page).await?;
     store.close().await?;
     Ok(keys)
+}
+
+/// The sessions of a tenant, or of one of its customers, newest first, at most 10,000; all, or those that last now.
+///
+/// # Errors
+/// [`AppError`] when the store is not ready.
+pub async fn sessions(
+    config: &StoreConfig,
+    tenant: &TenantId,
+    customer: Option<CustomerId>,
+    active: bool,
+) -> Result<Vec<browser_session::Model>, AppError> {
+    let store = open(config).await?;
+    let page = Page { limit: LISTED_MAX, ..Page::default() };
+    let tenant = Tenant::whole(tenant.clone());
+    let filter = store::browser_session::Filter { active: active.then(|| (true, Clock::system().now())), customer };
+    let (sessions, _more) =
+        store::browser_session::list(&tenant, &store.reader(&tenant, &Arc::default()), &filter, &page).await?;
+    store.close().await?;
+    Ok(sessions)
 }
 
 /// Opens a session.
@@ -107,11 +127,10 @@ pub async fn end_session(
     managed!(config, tenant, |store, by| end(&store, &by, id))
 }
 
-/// Refuses a token by its own id; false when it was refused before.
+/// Refuses a token by its own id.
 ///
 /// # Errors
 /// [`AppError`]; nothing was written then.
-pub async fn revoke_token(config: &StoreConfig, tenant: &TenantId, jti: &str) -> Result<bool, AppError> {
-    let system = System::operator();
-    managed!(config, tenant, |store, by| refuse(&store, &system, &by, jti))
+pub async fn revoke_token(config: &StoreConfig, tenant: &TenantId, jti: &str) -> Result<TokenRevoked, AppError> {
+    managed!(config, tenant, |store, by| refuse(&store, &by, Which::Any(jti)))
 }

@@ -82,7 +82,7 @@ pub(super) fn read(claims: &Map<String, Value>, expected: Expected<'_>) -> Resul
     let kind = PrincipalKind::named(claims.text("kind")?).ok_or(ClaimError::NotAccepted("kind"))?;
     let scopes = ScopeSet::parse(claims.string("scope")?);
     let customers = claims.customers(kind)?;
-    Ok(Viewer::new(kind, subject, scopes, expires_at, tenant, customers).by(jti))
+    Ok(Viewer::new(kind, subject, scopes, expires_at, tenant, customers).by_token(jti))
 }
 
 struct Claims<'a>(&'a Map<String, Value>);

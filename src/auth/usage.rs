@@ -1,4 +1,4 @@
-//! Notes that credentials were used, behind the answers: when a key was last used, and until when a session lasts.
+//! Notes that credentials were used, behind the answers: when they last were, and until when a session lasts.
 //!
 //! Each is noted at most once a minute by a replica. What cannot be noted is let go: no request waits for it, and none
 //! fails because of it.
@@ -27,7 +27,7 @@ const WAITING_MAX: usize = 1_000;
 /// Credentials whose last note is remembered.
 const REMEMBERED_MAX: u64 = 10_000;
 
-/// How often sessions that ended are taken away.
+/// How often sessions that ended, and revoked tokens that have expired, are taken away.
 const SWEEP: Duration = Duration::from_hours(1);
 
 /// How long a session that ended is kept, for whoever asks what became of it.
@@ -107,7 +107,7 @@ impl UsageWriter {
                 }
                 Used::Session(digest, end) => {
                     let until = self.policy.idle_until(now, *end);
-                    store::browser_session::note_use(&self.system, &tx, digest, until).await?;
+                    store::browser_session::note_use(&self.system, &tx, digest, (now, before), until).await?;
                 }
             }
         }
@@ -116,7 +116,9 @@ impl UsageWriter {
 
     async fn sweep(&self) -> Result<(), StoreError> {
         let tx = self.store.begin(&self.system).await?;
-        store::browser_session::forget(&self.system, &tx, after(self.clock.now(), -SESSION_KEPT)).await?;
+        let now = self.clock.now();
+        store::browser_session::forget(&self.system, &tx, after(now, -SESSION_KEPT)).await?;
+        store::revoked_token::forget(&self.system, &tx, now).await?;
         tx.commit().await
     }
 }

@@ -36,3 +36,8 @@ pub(super) fn time(text: &str) -> Result<TimeDelta, String> {
 pub(super) fn moment(at: Instant) -> String {
     at.utc().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
+
+/// When a credential was last used, in words.
+pub(super) fn used(last_used_at: Option<Instant>) -> String {
+    last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", moment(at)))
+}

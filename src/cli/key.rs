@@ -6,7 +6,7 @@ use entity::{CredentialId, CredentialKind, CustomerId, Instant, TenantId, creden
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::given::{moment, scopes, time};
+use super::given::{moment, scopes, time, used};
 use super::{CliError, output};
 use crate::actions::issue_key::{KeyIssued, KeyWanted};
 use crate::app::config::Settings;
@@ -14,6 +14,7 @@ use crate::app::credentials;
 use crate::domain::api_key::prefix;
 use crate::domain::browser_session::after;
 use crate::domain::clock::Clock;
+use crate::domain::credential_state::CredentialState;
 use crate::domain::rights::Rights;
 
 /// Issue, list, rotate and revoke API keys
@@ -34,9 +35,14 @@ enum Command {
         --name 'nightly export' --scope 'invoices:read payments:read' --ttl 90d --database-url sqlite://billing-demo.db")]
     Issue(Issue),
     /// List the keys of a tenant, newest first
-    #[command(after_help = "Example:\n  billing-gateway key list --tenant ten_01JGK3WEM0Q0YSX78NY50N8Z0C --json \
-        --database-url sqlite://billing-demo.db")]
+    #[command(
+        after_help = "Example:\n  billing-gateway key list --tenant ten_01JGK3WEM0Q0YSX78NY50N8Z0C --active --json \
+        --database-url sqlite://billing-demo.db"
+    )]
     List {
+        /// Only those that are good for something still
+        #[arg(long)]
+        active: bool,
         #[command(flatten)]
         of: Of,
     },
@@ -110,8 +116,8 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             let issued = credentials::issue_key(&config, &issue.of.tenant(), issue.wanted(now)?).await?;
             tell(&issued, issue.of.json);
         }
-        Command::List { of } => {
-            let keys = credentials::keys(&config, &of.tenant()).await?;
+        Command::List { active, of } => {
+            let keys = credentials::keys(&config, &of.tenant(), *active).await?;
             if of.json {
                 output::json(&keys.iter().map(|row| shown(row, now)).collect::<Vec<_>>());
             } else if keys.is_empty() {
@@ -152,28 +158,21 @@ impl Issue {
         let kind = KINDS.iter().find(|(word, _)| *word == self.kind).map(|(_, kind)| *kind).unwrap_or_default();
         let customers = if customers.is_empty() { None } else { Some(customers) };
         let rights = Rights { kind, scopes: scopes(&self.scope)?, customers };
-        Ok(KeyWanted { name: self.name.clone(), rights, expires_at: after(now, self.ttl) })
+        Ok(KeyWanted { name: self.name.clone(), rights, expires_at: after(now, self.ttl), request: None })
     }
 }
 
 fn tell(issued: &KeyIssued, json: bool) {
+    // Requests of commands have no names, so none is an earlier one.
+    let text = issued.text.as_ref().map(ExposeSecret::expose_secret).unwrap_or_default();
     if json {
         let mut told = shown(&issued.row, issued.row.created_at);
         if let Some(told) = told.as_object_mut() {
-            told.insert("key".to_owned(), json!(issued.text.expose_secret()));
+            told.insert("key".to_owned(), json!(text));
         }
         output::json(&told);
     } else {
-        output::line(issued.text.expose_secret());
-    }
-}
-
-/// How it stands with a key.
-fn state(row: &credential::Model, now: Instant) -> &'static str {
-    match row.revoked_at {
-        Some(_) => "revoked",
-        None if row.expires_at <= now => "expired",
-        None => "live",
+        output::line(text);
     }
 }
 
@@ -182,7 +181,7 @@ fn shown(row: &credential::Model, now: Instant) -> Value {
         "id": row.id,
         "name": row.name,
         "kind": row.kind,
-        "state": state(row, now),
+        "state": CredentialState::of_key(row, now).word(),
         "prefix": prefix(row.livemode, &row.handle),
         "last4": row.last4,
         "scope": row.scopes,
@@ -197,7 +196,7 @@ fn shown(row: &credential::Model, now: Instant) -> Value {
 }
 
 fn line(row: &credential::Model, now: Instant) -> String {
-    let used = row.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("used {}", moment(at)));
-    let (state, prefix, ends) = (state(row, now), prefix(row.livemode, &row.handle), moment(row.expires_at));
+    let (used, state) = (used(row.last_used_at), CredentialState::of_key(row, now).word());
+    let (prefix, ends) = (prefix(row.livemode, &row.handle), moment(row.expires_at));
     format!("{}  {prefix}…{}  {state:7}  ends {ends}  {used}  {}", row.id, row.last4, row.name)
 }

@@ -82,7 +82,7 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
 
 async fn revoke_token(revoke: &Revoke, settings: &Settings) -> Result<(), CliError> {
     let tenant = TenantId::from(revoke.tenant.as_str());
-    let new = credentials::revoke_token(&settings.store()?, &tenant, &revoke.jti).await?;
+    let new = credentials::revoke_token(&settings.store()?, &tenant, &revoke.jti).await?.is_new;
     if revoke.json {
         output::json(&json!({ "jti": revoke.jti, "new": new }));
     } else if new {

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod bill;
 pub mod browser_session;
 pub mod clock;
+pub mod credential_state;
 pub mod decimal;
 pub mod drift;
 pub mod ids;

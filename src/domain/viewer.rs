@@ -213,6 +213,7 @@ pub struct Viewer {
     pub expires_at: DateTime<Utc>,
     tenant: Tenant,
     credential: Option<Arc<str>>,
+    has_token: bool,
 }
 
 impl Viewer {
@@ -232,13 +233,24 @@ impl Viewer {
         };
         let own_people = matches!(kind, PrincipalKind::Merchant | PrincipalKind::Service);
         let tenant = if own_people || scopes.has(Scope::InvoicesWrite) { tenant } else { tenant.without_drafts() };
-        Self { kind, subject, scopes, expires_at, tenant, credential: None }
+        Self { kind, subject, scopes, expires_at, tenant, credential: None, has_token: false }
     }
 
     /// The same caller by the credential with this id.
     #[must_use]
     pub fn by(self, credential: &str) -> Self {
-        Self { credential: Some(credential.into()), ..self }
+        Self { credential: Some(credential.into()), has_token: false, ..self }
+    }
+
+    /// The same caller by the token with this id of its own.
+    #[must_use]
+    pub fn by_token(self, id: &str) -> Self {
+        Self { has_token: true, ..self.by(id) }
+    }
+
+    /// The id of the token that the caller has, where it has one.
+    pub fn token(&self) -> Option<&str> {
+        self.credential().filter(|_id| self.has_token)
     }
 
     /// The id of the credential: a key's, a session's, or the token's own.
@@ -259,7 +271,7 @@ impl Viewer {
         let (tenant, customers) = (self.tenant.id().clone(), self.tenant.customers().map(<[CustomerId]>::to_vec));
         let expires_at = self.expires_at.min(application.expires_at);
         let both = Self::new(self.kind, self.subject, scopes, expires_at, tenant, customers);
-        Some(Self { credential: self.credential, ..both })
+        Some(Self { credential: self.credential, has_token: self.has_token, ..both })
     }
 
     /// Whose rows the caller may see.
@@ -295,9 +307,10 @@ mod tests {
             let scopes = ScopeSet::parse(scopes);
             Viewer::new(PrincipalKind::Partner, "s".into(), scopes, DateTime::UNIX_EPOCH, tenant.into(), customers)
         };
-        let user = of("invoices:read payments:read", "ten_1", Some(&["cus_1"])).by("token");
+        let user = of("invoices:read payments:read", "ten_1", Some(&["cus_1"])).by_token("token");
         let both = user.clone().through(&of("payments:read tokens:manage", "ten_1", None)).unwrap();
         assert_eq!((both.scopes.to_string().as_str(), both.credential()), ("payments:read", Some("token")));
+        assert_eq!((both.token(), user.clone().by("key_1").token()), (Some("token"), None));
         assert_eq!(both.tenant().customers(), user.tenant().customers());
         assert!(user.clone().through(&of("", "ten_2", None)).is_none(), "another tenant");
         assert!(user.clone().through(&of("", "ten_1", Some(&["cus_2"]))).is_none(), "other customers");

@@ -41,6 +41,7 @@ pub const NODES: &[(&str, Scope)] = &[
     ("InvoiceEvent", Scope::InvoicesInternalRead),
     ("SourceDocument", Scope::DocumentsRead),
     ("ApiKey", Scope::TokensManage),
+    ("Session", Scope::TokensManage),
 ];
 
 /// The table, by type.
@@ -59,12 +60,13 @@ pub const TABLE: &[TypeAccess] = &[
             ("customers", Scope::CustomersRead),
             ("payment", Scope::PaymentsRead),
             ("apiKeys", Scope::TokensManage),
+            ("sessions", Scope::TokensManage),
             ("auditLog", Scope::AuditRead),
         ],
     },
     TypeAccess {
         name: "Mutation",
-        open: &[],
+        open: &["revokeOwnToken"],
         scoped: &[
             ("refreshPayUrl", Scope::InvoicesLinksRead),
             ("syncInvoice", Scope::InvoicesWrite),
@@ -73,16 +75,17 @@ pub const TABLE: &[TypeAccess] = &[
             ("revokeApiKey", Scope::TokensManage),
             ("issueSession", Scope::TokensManage),
             ("revokeSession", Scope::TokensManage),
+            ("revokeToken", Scope::TokensManage),
         ],
     },
     TypeAccess {
         name: "IssueApiKeyPayload",
-        open: &["clientMutationId", "apiKey", "secret", "userErrors"],
+        open: &["clientMutationId", "apiKey", "secret", "alreadyIssued", "userErrors"],
         scoped: &[],
     },
     TypeAccess {
         name: "RotateApiKeyPayload",
-        open: &["clientMutationId", "apiKey", "secret", "userErrors"],
+        open: &["clientMutationId", "apiKey", "secret", "alreadyIssued", "userErrors"],
         scoped: &[],
     },
     TypeAccess { name: "RevokeApiKeyPayload", open: &["clientMutationId", "apiKey", "userErrors"], scoped: &[] },
@@ -92,6 +95,26 @@ pub const TABLE: &[TypeAccess] = &[
         scoped: &[],
     },
     TypeAccess { name: "RevokeSessionPayload", open: &["clientMutationId", "revokedAt", "userErrors"], scoped: &[] },
+    TypeAccess { name: "RevokeTokenPayload", open: &["clientMutationId", "revokedAt", "userErrors"], scoped: &[] },
+    TypeAccess {
+        name: "Session",
+        open: &[
+            "id",
+            "subject",
+            "customerId",
+            "scopes",
+            "state",
+            "createdBy",
+            "createdAt",
+            "lastUsedAt",
+            "idleUntil",
+            "expiresAt",
+            "revokedAt",
+        ],
+        scoped: &[("customer", Scope::CustomersRead)],
+    },
+    TypeAccess { name: "SessionConnection", open: &["edges", "nodes", "pageInfo", "totalCount"], scoped: &[] },
+    TypeAccess { name: "SessionEdge", open: &["cursor", "node"], scoped: &[] },
     TypeAccess {
         name: "ApiKey",
         open: &[
@@ -106,6 +129,7 @@ pub const TABLE: &[TypeAccess] = &[
             "replacesId",
             "createdAt",
             "expiresAt",
+            "state",
             "revokedAt",
             "lastUsedAt",
         ],

@@ -2,22 +2,37 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, SimpleObject};
-use entity::credential;
+use async_graphql::{Context, ID, InputObject, Object, Result, SimpleObject};
+use entity::{Instant, credential};
 
 use super::connection::{ListOrder, PageInfo, ValueKind, page_info};
 use super::context::{Nullable, nullable, request};
 use super::error::Failure;
-use super::kinds::ApiKeyKind;
+use super::kinds::{ApiKeyKind, CredentialState};
 use super::scalars::DateTime;
 use crate::actions::issue_key;
 use crate::domain::api_key::prefix;
+use crate::domain::credential_state;
 use crate::domain::viewer::{Scope, ScopeSet};
 use crate::store;
 use crate::store::Page;
+use crate::store::credential::Filter;
 
 /// Keys are listed by when they were issued.
 pub(super) const ORDER: ListOrder = ListOrder { name: "ISSUED_AT", value: ValueKind::Instant };
+
+/// Which API keys to list.
+#[derive(Clone, Copy, Debug, Default, InputObject)]
+pub(super) struct ApiKeyFilter {
+    /// Those that are good for something now. False gives those that have ended or were revoked.
+    active: Option<bool>,
+}
+
+impl ApiKeyFilter {
+    pub(super) fn at(self, now: Instant) -> Filter {
+        Filter { active: self.active.map(|active| (active, now)) }
+    }
+}
 
 /// An API key.
 pub(super) struct ApiKey(pub(super) Arc<credential::Model>);
@@ -80,6 +95,11 @@ impl ApiKey {
         DateTime(self.0.expires_at)
     }
 
+    /// How it stands with it now.
+    fn state(&self, ctx: &Context<'_>) -> Result<CredentialState> {
+        Ok(credential_state::CredentialState::of_key(&self.0, request(ctx)?.credentials_now()?).into())
+    }
+
     /// When it was revoked. Null while it was not.
     fn revoked_at(&self) -> Option<DateTime> {
         self.0.revoked_at.map(DateTime)
@@ -93,6 +113,7 @@ impl ApiKey {
 
 /// One page of the list of keys.
 pub(super) struct ApiKeyConnection {
+    filter: Filter,
     page: Page,
     rows: Vec<Arc<credential::Model>>,
     more: bool,
@@ -100,11 +121,11 @@ pub(super) struct ApiKeyConnection {
 
 impl ApiKeyConnection {
     /// A page of the keys that the caller may see.
-    pub(super) async fn load(ctx: &Context<'_>, page: Page) -> Result<Self, Failure> {
+    pub(super) async fn load(ctx: &Context<'_>, filter: Filter, page: Page) -> Result<Self, Failure> {
         let (tenant, reader) = request(ctx)?.loaders.reader();
-        let (rows, more) = store::credential::list(tenant, reader, &page).await?;
+        let (rows, more) = store::credential::list(tenant, reader, &filter, &page).await?;
         request(ctx)?.charge(rows.len())?;
-        Ok(Self { page, rows: rows.into_iter().map(Arc::new).collect(), more })
+        Ok(Self { filter, page, rows: rows.into_iter().map(Arc::new).collect(), more })
     }
 }
 
@@ -132,7 +153,7 @@ impl ApiKeyConnection {
     async fn total_count(&self, ctx: &Context<'_>) -> Nullable<i32> {
         nullable(async {
             let (tenant, reader) = request(ctx)?.loaders.reader();
-            let count = store::credential::count(tenant, reader).await?;
+            let count = store::credential::count(tenant, reader, &self.filter).await?;
             Ok(Some(i32::try_from(count).unwrap_or(i32::MAX)))
         })
         .await

@@ -97,6 +97,11 @@ impl RequestContext {
         self.writes.as_ref().ok_or(Failure::Defect("a mutation without a store"))
     }
 
+    /// The credential clock's time.
+    pub(super) fn credentials_now(&self) -> Result<Instant, Failure> {
+        Ok(self.writes()?.credentials_now)
+    }
+
     /// What of Stripe the request needs, counted while it runs.
     pub fn upstream(&self) -> Arc<UpstreamStats> {
         Arc::clone(&self.upstream)

@@ -33,6 +33,7 @@ pub const ROWS: &[&str] = &[
     "UpstreamInvoice",
     "SourceDocument",
     "ApiKey",
+    "Session",
     "AuditEntry",
 ];
 
@@ -77,7 +78,10 @@ pub const VALUES: &[&str] = &[
     "RentalEdge",
     "RevokeApiKeyPayload",
     "RevokeSessionPayload",
+    "RevokeTokenPayload",
     "RotateApiKeyPayload",
+    "SessionConnection",
+    "SessionEdge",
     "SyncInvoicePayload",
     "TaxConfig",
     "UserError",

@@ -39,6 +39,11 @@ pub(super) struct IssueApiKeyInput {
     customer_ids: Option<Vec<ID>>,
     /// When it ends: within a year.
     expires_at: DateTime,
+    /// What you call this request, 1 to 255 bytes, such as a UUID; yours alone, whatever others call theirs. Sent again
+    /// within a day with the same input, it issues nothing: the key of the first time is given back with
+    /// `alreadyIssued: true`, and without its secret, of which only a digest is kept. Where the first answer was lost,
+    /// rotate that key for another secret. With another input it is refused: IDEMPOTENCY_KEY_REUSED.
+    idempotency_key: Option<String>,
     /// Given back as it is, at most 255 bytes.
     client_mutation_id: Option<String>,
 }
@@ -52,6 +57,8 @@ pub(super) struct IssueApiKeyPayload {
     api_key: Option<ApiKey>,
     /// The key itself. It is told here and never again.
     secret: Option<String>,
+    /// Whether the same request, by its `idempotencyKey`, issued the key before. Its secret was told then.
+    already_issued: bool,
     /// What stood in the way. Empty when there is a key.
     user_errors: Vec<UserError>,
 }
@@ -63,6 +70,9 @@ pub(super) struct RotateApiKeyInput {
     id: ID,
     /// How many minutes the old key lives on; 1,440 (a day) when not said, at most 43,200 (30 days), 0 for none.
     grace_minutes: Option<i32>,
+    /// What you call this request, 1 to 255 bytes; as with `issueApiKey`, the same request issues one successor however often
+    /// it is sent within a day.
+    idempotency_key: Option<String>,
     /// Given back as it is, at most 255 bytes.
     client_mutation_id: Option<String>,
 }
@@ -76,6 +86,8 @@ pub(super) struct RotateApiKeyPayload {
     api_key: Option<ApiKey>,
     /// The new key itself. It is told here and never again.
     secret: Option<String>,
+    /// Whether the same request, by its `idempotencyKey`, issued the key before. Its secret was told then.
+    already_issued: bool,
     /// What stood in the way. Empty when there is a key.
     user_errors: Vec<UserError>,
 }
@@ -151,7 +163,7 @@ pub(super) struct RevokeSessionPayload {
 }
 
 /// Who manages credentials in this request.
-fn manager<'a>(request: &'a RequestContext, writes: &'a Writes) -> Manager<'a> {
+pub(super) fn manager<'a>(request: &'a RequestContext, writes: &'a Writes) -> Manager<'a> {
     Manager {
         tenant: request.viewer.tenant(),
         grantor: Grantor::of(&request.viewer),
@@ -169,12 +181,14 @@ pub(super) async fn issue(request: &RequestContext, input: IssueApiKeyInput) -> 
         Err(error) => Err(error),
         Ok(scopes) => {
             let rights = Rights { kind: input.kind.into(), scopes, customers };
-            let wanted = KeyWanted { name, rights, expires_at: input.expires_at.0 };
+            let (expires_at, request_name) = (input.expires_at.0, input.idempotency_key);
+            let wanted = KeyWanted { name, rights, expires_at, request: request_name };
             told(issue_key(&writes.store, &manager(request, writes), wanted).await)?
         }
     };
     let (api_key, secret, user_errors) = shown(done);
-    Ok(IssueApiKeyPayload { client_mutation_id, api_key, secret, user_errors })
+    let already_issued = api_key.is_some() && secret.is_none();
+    Ok(IssueApiKeyPayload { client_mutation_id, api_key, secret, already_issued, user_errors })
 }
 
 pub(super) async fn rotate(request: &RequestContext, input: RotateApiKeyInput) -> Result<RotateApiKeyPayload, Failure> {
@@ -182,14 +196,18 @@ pub(super) async fn rotate(request: &RequestContext, input: RotateApiKeyInput) -
     let client_mutation_id = given_back(input.client_mutation_id)?;
     let id: CredentialId = input::id("id", input.id)?;
     let grace = TimeDelta::minutes(input.grace_minutes.unwrap_or(GRACE_MINUTES).into());
-    let done = told(rotate_key(&writes.store, &manager(request, writes), &id, grace).await)?;
+    let name = input.idempotency_key.as_deref();
+    let done = told(rotate_key(&writes.store, &manager(request, writes), &id, grace, name).await)?;
     let (api_key, secret, user_errors) = shown(done);
-    Ok(RotateApiKeyPayload { client_mutation_id, api_key, secret, user_errors })
+    let already_issued = api_key.is_some() && secret.is_none();
+    Ok(RotateApiKeyPayload { client_mutation_id, api_key, secret, already_issued, user_errors })
 }
 
 fn shown(done: Result<KeyIssued, UserError>) -> (Option<ApiKey>, Option<String>, Vec<UserError>) {
     match done {
-        Ok(issued) => (Some(ApiKey(Arc::new(issued.row))), Some(issued.text.expose_secret().to_owned()), Vec::new()),
+        Ok(KeyIssued { row, text }) => {
+            (Some(ApiKey(Arc::new(row))), text.map(|text| text.expose_secret().to_owned()), Vec::new())
+        }
         Err(error) => (None, None, vec![error]),
     }
 }
@@ -263,8 +281,10 @@ fn scopes(names: &[String]) -> Result<Result<ScopeSet, UserError>, Failure> {
 }
 
 /// What the caller can mend, or what failed.
-fn told<T>(done: Result<T, CredentialError>) -> Result<Result<T, UserError>, Failure> {
-    use UserErrorCode::{InvalidStateTransition, InvalidValue, LimitExceeded, NotFound, ScopeNotGrantable};
+pub(super) fn told<T>(done: Result<T, CredentialError>) -> Result<Result<T, UserError>, Failure> {
+    use UserErrorCode::{
+        IdempotencyKeyReused, InvalidStateTransition, InvalidValue, LimitExceeded, NotFound, ScopeNotGrantable,
+    };
     let error = match done {
         Ok(done) => return Ok(Ok(done)),
         Err(CredentialError::Store(error)) => return Err(Failure::Store(error)),
@@ -282,6 +302,11 @@ fn told<T>(done: Result<T, CredentialError>) -> Result<Result<T, UserError>, Fai
         CredentialError::NotGrantable(NotGrantable::Kind) => (ScopeNotGrantable, "kind"),
         CredentialError::NotGrantable(NotGrantable::Customers) => (ScopeNotGrantable, "customerIds"),
         CredentialError::TooMany => (LimitExceeded, "name"),
+        CredentialError::UnknownToken => (NotFound, "jti"),
+        CredentialError::Jti => (InvalidValue, "jti"),
+        CredentialError::TooManyTokens => (LimitExceeded, "jti"),
+        CredentialError::RequestName => (InvalidValue, "idempotencyKey"),
+        CredentialError::Reused => (IdempotencyKeyReused, "idempotencyKey"),
         _ => (InvalidStateTransition, "id"),
     };
     // Ids that a client names are not repeated.

@@ -2,7 +2,7 @@
 
 use async_graphql::Enum;
 
-use crate::domain::viewer;
+use crate::domain::{credential_state, viewer};
 use crate::{links, store};
 
 /// Which way a list runs.
@@ -359,6 +359,18 @@ pub(super) enum ApiKeyKind {
     Merchant,
     /// A program of the company's own: drafts exist for it.
     Service,
+}
+
+/// How it stands with an API key or a session.
+#[derive(Clone, Copy, Debug, Enum, PartialEq, Eq)]
+#[graphql(remote = "credential_state::CredentialState")]
+pub(super) enum CredentialState {
+    /// It is accepted.
+    Active,
+    /// It has ended by itself.
+    Expired,
+    /// Somebody ended it.
+    Revoked,
 }
 
 /// How current a link to Stripe is.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_graphql::{Context, Enum, ID, InputObject, Object, SimpleObject};
 use entity::{EventSource, InvoiceId, InvoiceStatus, invoice};
 
-use super::context::{Nullable, RequestContext, allowed, guarded, request};
+use super::context::{Nullable, RequestContext, allowed, guarded, nullable, request};
 use super::credentials::{
     self, IssueApiKeyInput, IssueApiKeyPayload, IssueSessionInput, IssueSessionPayload, RevokeApiKeyInput,
     RevokeApiKeyPayload, RevokeSessionInput, RevokeSessionPayload, RotateApiKeyInput, RotateApiKeyPayload,
@@ -16,6 +16,7 @@ use super::credentials::{
 use super::error::Failure;
 use super::input;
 use super::invoice::Invoice;
+use super::revoke_token::{self, RevokeOwnTokenInput, RevokeTokenInput, RevokeTokenPayload};
 use super::scalars::{DateTime, Link, SafeInt};
 use crate::actions::mirror_invoice::{By, Mirrored};
 use crate::actions::note_pay_link::note_pay_link;
@@ -173,6 +174,31 @@ impl Mutation {
         })
         .await
     }
+
+    /// Refuses a token before it expires, by its own id, everywhere within five seconds. Revoking twice is revoking once. A
+    /// token of the same id of another tenant is not touched. Who is limited to some customers may revoke the own token
+    /// alone. Needs the scope `tokens:manage`.
+    async fn revoke_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which token.")] input: RevokeTokenInput,
+    ) -> Nullable<RevokeTokenPayload> {
+        guarded(ctx, ("Mutation", "revokeToken"), async {
+            Ok(Some(Box::pin(revoke_token::revoke(request(ctx)?, input)).await?))
+        })
+        .await
+    }
+
+    /// Refuses the token of this request from now on, everywhere within five seconds: what to do where somebody logs out.
+    /// Needs no scope.
+    async fn revoke_own_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(default_with = "RevokeOwnTokenInput::default()", desc = "What to call it.")]
+        input: RevokeOwnTokenInput,
+    ) -> Nullable<RevokeTokenPayload> {
+        nullable(async { Ok(Some(Box::pin(revoke_token::revoke_own(request(ctx)?, input)).await?)) }).await
+    }
 }
 
 /// What a client recognizes a mutation by, if it is not too long.
@@ -305,9 +331,14 @@ impl UserError {
         Self::new(UserErrorCode::NotFound, "There is no such invoice.", "invoiceId")
     }
 
+    /// One that is about no field in particular.
+    pub(super) fn of_all(code: UserErrorCode, message: &str) -> Self {
+        Self { code, message: message.to_owned(), field: None, retry_after_ms: None }
+    }
+
     pub(super) fn new(code: UserErrorCode, message: &str, field: &str) -> Self {
         let field = Some(vec!["input".to_owned(), field.to_owned()]);
-        Self { code, message: message.to_owned(), field, retry_after_ms: None }
+        Self { field, ..Self::of_all(code, message) }
     }
 }
 
@@ -322,6 +353,8 @@ pub(super) enum UserErrorCode {
     ScopeNotGrantable,
     /// There are as many as there may be.
     LimitExceeded,
+    /// Another request has this `idempotencyKey`.
+    IdempotencyKeyReused,
     /// The object's state does not allow it.
     InvalidStateTransition,
     /// It is paid already.

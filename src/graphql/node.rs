@@ -14,6 +14,7 @@ use super::invoice_event::InvoiceEvent;
 use super::line_item::{LineItem, SubLine};
 use super::payment::{Payment, PaymentMethod};
 use super::rental::Rental;
+use super::session::Session;
 use super::source_document::SourceDocument;
 
 /// Anything with an id of its own.
@@ -46,6 +47,8 @@ pub(super) enum Node {
     SourceDocument(SourceDocument),
     /// An API key.
     ApiKey(ApiKey),
+    /// A session.
+    Session(Session),
 }
 
 /// The type whose ids start so; ids of anything else are ids of nothing.
@@ -65,6 +68,7 @@ fn type_of(id: &str) -> Option<&'static str> {
         "iev" => "InvoiceEvent",
         "src" => "SourceDocument",
         "key" => "ApiKey",
+        "ses" => "Session",
         _ => return None,
     })
 }
@@ -92,6 +96,7 @@ impl Node {
             "Rental" => Rental::some(loaders.rental(id.into()).await?).map(Self::Rental),
             "Customer" => Customer::some(loaders.customer(id.into()).await?).map(Self::Customer),
             "ApiKey" => loaders.api_key(id.into()).await?.map(ApiKey).map(Self::ApiKey),
+            "Session" => loaders.session(id.into()).await?.map(Session).map(Self::Session),
             _ => Self::load_part(ctx, type_name, id).await?,
         })
     }

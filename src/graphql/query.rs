@@ -2,7 +2,7 @@
 
 use async_graphql::{Context, ID, Object, Result};
 
-use super::api_key::{self, ApiKeyConnection};
+use super::api_key::{self, ApiKeyConnection, ApiKeyFilter};
 use super::audit_log::{self, AuditLogConnection, AuditLogFilter};
 use super::connection::PageArguments;
 use super::context::{Nullable, guarded, nullable, request};
@@ -18,6 +18,7 @@ use super::payment::Payment;
 use super::rate_limit::RateLimit;
 use super::rental::Rental;
 use super::rental_connection::{self, RentalConnection};
+use super::session::{self, SessionConnection, SessionFilter};
 use super::viewer::Viewer;
 use crate::domain::viewer::Scope;
 
@@ -201,10 +202,33 @@ impl Query {
         #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
         #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only those that match.")] filter: Option<ApiKeyFilter>,
     ) -> Nullable<ApiKeyConnection> {
         guarded(ctx, ("Query", "apiKeys"), async {
             let page = PageArguments { first, after, last, before }.page(api_key::ORDER)?;
-            Ok(Some(ApiKeyConnection::load(ctx, page).await?))
+            let filter = filter.unwrap_or_default().at(request(ctx)?.credentials_now()?);
+            Ok(Some(ApiKeyConnection::load(ctx, filter, page).await?))
+        })
+        .await
+    }
+
+    /// Sessions of customers' browsers, newest first; those that have ended too, for a week. Who is limited to some customers
+    /// sees theirs. Needs the scope `tokens:manage`.
+    async fn sessions(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "How many from the start, 1 to 100; 20 when neither first nor last is given.")] first: Option<
+            i32,
+        >,
+        #[graphql(desc = "Only those behind this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Only those that match.")] filter: Option<SessionFilter>,
+    ) -> Nullable<SessionConnection> {
+        guarded(ctx, ("Query", "sessions"), async {
+            let page = PageArguments { first, after, last, before }.page(session::ORDER)?;
+            let filter = filter.unwrap_or_default().checked(request(ctx)?.credentials_now()?)?;
+            Ok(Some(SessionConnection::load(ctx, filter, page).await?))
         })
         .await
     }

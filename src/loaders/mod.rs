@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use entity::{
     CredentialId, CustomerId, Instant, InvoiceEventId, InvoiceId, LineItemId, PaymentId, PaymentMethodId, PriceId,
-    ProductId, RentalId, SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, credential, customer,
-    customer_snapshot, discount, invoice, invoice_change, invoice_event, line_item, payment, payment_method, price,
-    product, rental, source_document, sub_line, subscription, tax, upstream_invoice,
+    ProductId, RentalId, SessionId, SourceDocumentId, SourceSystem, SubLineId, SubscriptionId, browser_session,
+    credential, customer, customer_snapshot, discount, invoice, invoice_change, invoice_event, line_item, payment,
+    payment_method, price, product, rental, source_document, sub_line, subscription, tax, upstream_invoice,
 };
 
 use self::batch::Batch;
@@ -110,6 +110,7 @@ pub struct Loaders {
     documents: Relation<SourceDocumentId, Row<source_document::Model>>,
     documents_of_invoices: Relation<InvoiceId, Row<source_document::Model>>,
     api_keys: Relation<CredentialId, Row<credential::Model>>,
+    sessions: Relation<SessionId, Row<browser_session::Model>>,
     links: Relation<LinkKey, Seen>,
 }
 
@@ -238,6 +239,7 @@ impl Loaders {
             documents: relation!(from, store::source_document::by_ids, row),
             documents_of_invoices: relation!(from, store::source_document::of_invoices, row),
             api_keys: relation!(from, store::credential::by_ids, row),
+            sessions: relation!(from, store::browser_session::by_ids, row),
             links: links_of(from, links),
             source,
         }
@@ -284,6 +286,8 @@ questions! {
     invoice(id: InvoiceId) -> Row<invoice::Model> = invoices;
     /// The API key of that id.
     api_key(id: CredentialId) -> Row<credential::Model> = api_keys;
+    /// The session of that id.
+    session(id: SessionId) -> Row<browser_session::Model> = sessions;
     /// The line of that id.
     line_item(id: LineItemId) -> Row<line_item::Model> = line_items;
     /// Part of the lines of an invoice.

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 
 use entity::{CredentialId, Instant, credential, credential::Column};
 use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{ActiveModelTrait, ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Select};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Select,
+};
 
 use super::count;
 use super::engine::{any_of, list_within};
@@ -18,6 +20,13 @@ use crate::domain::viewer::Tenant;
 
 const ORDER: Ordering<Column> =
     Ordering { column: Column::CreatedAt, id: Column::Id, direction: Direction::Descending };
+
+/// Which keys a list has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    /// Those that are good for something at this moment, or those that are not.
+    pub active: Option<(bool, Instant)>,
+}
 
 /// The key with this handle, whosever it is.
 ///
@@ -80,18 +89,19 @@ pub async fn by_ids(
 pub async fn list(
     tenant: &Tenant,
     db: &impl ConnectionTrait,
+    filter: &Filter,
     page: &Page,
 ) -> Result<(Vec<credential::Model>, bool), StoreError> {
-    let rows = ORDER.paged(visible(tenant, db)?, page).all(db).await?;
+    let rows = ORDER.paged(visible(tenant, db)?.filter(matching(filter)), page).all(db).await?;
     Ok(page::finish(rows, page))
 }
 
-/// How many keys there are.
+/// How many keys the list has.
 ///
 /// # Errors
 /// Those of [`StoreError`].
-pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<i64, StoreError> {
-    count::rows(db, visible(tenant, db)?).await
+pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, filter: &Filter) -> Result<i64, StoreError> {
+    count::rows(db, visible(tenant, db)?.filter(matching(filter))).await
 }
 
 /// How many keys of the tenant are good for something still.
@@ -99,10 +109,7 @@ pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait) -> Result<i64, St
 /// # Errors
 /// Those of [`StoreError`].
 pub async fn count_live(tenant: &Tenant, db: &impl ConnectionTrait, now: Instant) -> Result<i64, StoreError> {
-    let live = credential::Entity::find()
-        .filter(Column::TenantId.eq(tenant.id().clone()))
-        .filter(Column::RevokedAt.is_null())
-        .filter(Column::ExpiresAt.gt(now));
+    let live = credential::Entity::find().filter(Column::TenantId.eq(tenant.id().clone())).filter(active(now));
     count::rows(db, live).await
 }
 
@@ -129,6 +136,14 @@ pub async fn end_at(tenant: &Tenant, tx: &Tx, id: &CredentialId, at: Instant) ->
 /// Where `row` stands in the list.
 pub fn place(row: &credential::Model) -> Keyset {
     Keyset { value: SortValue::Instant(row.created_at), id: row.id.0.clone() }
+}
+
+fn active(now: Instant) -> Condition {
+    Condition::all().add(Column::RevokedAt.is_null()).add(Column::ExpiresAt.gt(now))
+}
+
+fn matching(filter: &Filter) -> Condition {
+    Condition::all().add_option(filter.active.map(|(wanted, now)| if wanted { active(now) } else { active(now).not() }))
 }
 
 /// Who is limited to some customers sees the keys that are limited to these or fewer.

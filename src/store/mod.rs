@@ -22,6 +22,7 @@ pub mod bill;
 pub mod browser_session;
 pub mod credential;
 pub mod customer;
+pub mod idempotency_key;
 pub mod invoice;
 pub mod invoice_event;
 pub mod invoice_parts;

@@ -6,7 +6,7 @@ use sea_orm::{
 };
 
 use super::tenant::System;
-use super::{StoreError, Tx};
+use super::{StoreError, Tx, count};
 use crate::domain::viewer::Tenant;
 
 /// Every token that is refused at `now`, at most `limit`: tenant and digest of the token's own id.
@@ -24,13 +24,30 @@ pub async fn live(
     Ok(live.into_tuple().all(db).await?)
 }
 
-/// Refuses a token from now on; false when it was refused before.
+/// Refuses a token from now on; gives the row by which it was refused before.
 ///
 /// # Errors
 /// Those of [`StoreError`].
-pub async fn insert(_tenant: &Tenant, tx: &Tx, row: revoked_token::Model) -> Result<bool, StoreError> {
+pub async fn insert(
+    tenant: &Tenant,
+    tx: &Tx,
+    row: revoked_token::Model,
+) -> Result<Option<revoked_token::Model>, StoreError> {
+    let key = (tenant.id().clone(), row.jti_sha256.clone());
     let insert = revoked_token::Entity::insert(row.into_active_model()).on_conflict_do_nothing();
-    Ok(matches!(insert.exec_without_returning(tx).await?, TryInsertResult::Inserted(1..)))
+    if matches!(insert.exec_without_returning(tx).await?, TryInsertResult::Inserted(1..)) {
+        return Ok(None);
+    }
+    Ok(revoked_token::Entity::find_by_id(key).one(tx).await?)
+}
+
+/// How many tokens of the tenant are refused at `now`.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn count(tenant: &Tenant, db: &impl ConnectionTrait, now: Instant) -> Result<i64, StoreError> {
+    let own = revoked_token::Entity::find().filter(Column::TenantId.eq(tenant.id().clone()));
+    count::rows(db, own.filter(Column::ExpiresAt.gt(now))).await
 }
 
 /// Takes away rows of tokens that have expired anyway.

@@ -140,6 +140,7 @@ fn road(type_name: &str, world: &Full) -> Road {
         "CustomerSnapshot" => {
             (format!("invoice(id: \"{}\") {{ customerSnapshot", world.invoice), &["invoice", "customerSnapshot"])
         }
+        "Session" => (format!("node(id: \"{}\") {{ ... on Session", world.session), &["node"]),
         "UpstreamInvoice" => (format!("invoice(id: \"{}\") {{ upstream", world.invoice), &["invoice", "upstream"]),
         other => panic!("{other} has scoped fields: say here how to get to an object of it"),
     };

@@ -417,6 +417,14 @@ const REFUSED: &[(&str, &[(&str, &str)])] = &[
     ),
     ("sessions", &[("sid_sha256", "sid_sha256 = 'abc'"), ("expires_at", "expires_at = created_at")]),
     ("revoked_tokens", &[("jti_sha256", "jti_sha256 = 'abc'")]),
+    (
+        "idempotency_keys",
+        &[
+            ("key_sha256", "key_sha256 = 'abc'"),
+            ("request_sha256", "request_sha256 = 'abc'"),
+            ("expires_at", "expires_at = created_at"),
+        ],
+    ),
     ("audit_heads", &[("entries", "entries = -1")]),
 ];
 
@@ -522,6 +530,7 @@ fn row_shapes() -> BTreeMap<&'static str, Vec<Field>> {
         shape::<e::customer_snapshot::Entity>(),
         shape::<e::discount::Entity>(),
         shape::<e::invoice::Entity>(),
+        shape::<e::idempotency_key::Entity>(),
         shape::<e::invoice_change::Entity>(),
         shape::<e::invoice_event::Entity>(),
         shape::<e::job::Entity>(),

@@ -132,6 +132,7 @@ async fn session(store: &Store, who: &Principal, now: Instant) -> Result<String,
         idle_until: policy.idle_until(now, policy.end(now)),
         expires_at: policy.end(now),
         revoked_at: None,
+        last_used_at: None,
     };
     let tenant = Tenant::whole(who.tenant.clone());
     let tx = store.begin(&tenant).await?;

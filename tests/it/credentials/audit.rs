@@ -8,8 +8,8 @@ use entity::{InvoiceStatus, TenantId};
 use sea_orm::{ConnectionTrait, DbBackend, TransactionTrait};
 use serde_json::{Value, json};
 
-use super::{ISSUE, wanted};
 use crate::support::app::TestApp;
+use crate::support::credentials::{ISSUE, wanted};
 use crate::support::database::for_each_engine;
 use crate::support::full::{full, tenant};
 use crate::support::gateway::{Gateway, merchant, viewer};

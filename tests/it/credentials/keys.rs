@@ -2,21 +2,18 @@
 
 use std::time::Duration;
 
-use billing_gateway::auth::{AuthConfig, AuthError, AuthFailure, Authenticator, Credential};
+use billing_gateway::auth::{AuthError, AuthFailure, Credential};
 use billing_gateway::domain::api_key::NewKey;
-use billing_gateway::domain::browser_session::SessionPolicy;
-use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::{PrincipalKind, Scope, ScopeSet};
 use billing_gateway::store::PoolSettings;
-use billing_gateway::store::tenant::System;
 use chrono::TimeDelta;
 use entity::{CustomerId, InvoiceStatus};
 use sea_orm::ConnectionTrait;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{ISSUE, ahead, issued, refused_in_time, wanted, who};
 use crate::support::app::TestApp;
+use crate::support::credentials::{ISSUE, ahead, desk, issue_as, issued, refused_in_time, wanted, who};
 use crate::support::database::{Engine, for_each_engine};
 use crate::support::full::{full, tenant};
 use crate::support::gateway::{Gateway, merchant, viewer};
@@ -88,24 +85,6 @@ async fn whatever_is_wrong_with_a_key_the_answer_is_the_same() {
     bodies.push(who(&app, &[]).await.1.to_string());
     bodies.dedup();
     assert_eq!(bodies.len(), 1, "{bodies:?}");
-}
-
-/// What tells who asks, over a store whose statements are seen.
-fn desk(gateway: &Gateway) -> Authenticator {
-    let (auth, usage) = Authenticator::new(AuthConfig {
-        tokens: None,
-        jwks: None,
-        store: gateway.store.clone(),
-        system: System::operator(),
-        clock: Clock::system(),
-        sessions: SessionPolicy::default(),
-    });
-    tokio::spawn(usage.run());
-    auth
-}
-
-async fn issue_as(gateway: &Gateway, who: &billing_gateway::domain::viewer::Viewer, changes: &Value) -> Value {
-    gateway.ask(who, ISSUE, wanted(changes)).await.ok()["issueApiKey"].clone()
 }
 
 #[tokio::test]
@@ -241,6 +220,18 @@ async fn keys_of_others_do_not_exist() {
         assert_eq!(seen(gateway.ask(&limited, LIST, json!({})).await.ok()), 2);
         let revoked = gateway.ask(&limited, REVOKE, json!({ "id": narrow })).await.ok();
         assert_eq!(revoked["revokeApiKey"]["userErrors"], json!([]), "{revoked}");
+        // Two are revoked now: that of the fixture, and the narrow one.
+        let query =
+            "query Q($active: Boolean) { apiKeys(filter: { active: $active }) { totalCount nodes { id state } } }";
+        for (active, count, state) in [(true, 1, "ACTIVE"), (false, 2, "REVOKED")] {
+            let listed =
+                gateway.ask(&merchant(&ours), query, json!({ "active": active })).await.ok()["apiKeys"].clone();
+            assert_eq!(
+                (&listed["totalCount"], &listed["nodes"][0]["state"]),
+                (&json!(count), &json!(state)),
+                "{listed}"
+            );
+        }
     })
     .await;
 }

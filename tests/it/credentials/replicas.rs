@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::refused_in_time;
 use crate::support::app::{SECRET, http_client};
+use crate::support::credentials::refused_in_time;
 use crate::support::database::{TestDatabase, for_each_engine};
 use crate::support::program::{Running, program, run};
 

@@ -1,30 +1,17 @@
 //! Sessions of customers' browsers: opened by the company's login, guarded against foreign pages, and ended.
 
-use billing_gateway::auth::{AuthConfig, Authenticator, Credential};
-use billing_gateway::domain::browser_session::SessionPolicy;
+use billing_gateway::auth::Credential;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::{PrincipalKind, ScopeSet};
-use billing_gateway::store::tenant::System;
 use entity::InvoiceStatus;
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
-use super::{VIEWER, refused_in_time, who};
 use crate::support::app::TestApp;
+use crate::support::credentials::{MARK, OPEN, VIEWER, customer, desk, refused_in_time, who};
 use crate::support::database::{Engine, for_each_engine};
 use crate::support::full::{full, tenant};
-use crate::support::gateway::{Gateway, viewer};
-
-const OPEN: &str = "mutation M($customer: ID!, $scopes: [String!]!) { issueSession(input: \
-    { customerId: $customer, scopes: $scopes, subject: \"mara\" }) \
-    { sessionId secret setCookie expiresAt userErrors { code field } } }";
-
-const MARK: (&str, &str) = ("x-csrf-token", "1");
-
-async fn customer(app: &TestApp) -> Value {
-    let answer = app.ask(&app.token("customer"), "{ viewer { customer { id } } }", json!({})).await;
-    answer["data"]["viewer"]["customer"]["id"].clone()
-}
+use crate::support::gateway::{Gateway, merchant, viewer};
 
 #[tokio::test]
 async fn a_cookie_opens_the_bills_of_its_customer_for_pages_that_mean_it() {
@@ -122,34 +109,25 @@ async fn a_session_ends_unused_and_use_moves_its_end_ahead() {
         let service = viewer(PrincipalKind::Service, &tenant, ScopeSet::parse("tokens:manage"), None);
         let opened = gateway.ask(&service, OPEN, json!({ "customer": own.customer, "scopes": [] })).await.ok();
         let sid = opened["issueSession"]["secret"].as_str().unwrap().to_owned();
-        let desk = || {
-            let (auth, usage) = Authenticator::new(AuthConfig {
-                tokens: None,
-                jwks: None,
-                store: gateway.store.clone(),
-                system: System::operator(),
-                clock: Clock::system(),
-                sessions: SessionPolicy::default(),
-            });
-            tokio::spawn(usage.run());
-            auth
-        };
         let db = gateway.database.connect().await;
         let near = Clock::system().now().utc() + chrono::TimeDelta::minutes(1);
         let set = format!("UPDATE sessions SET idle_until = '{}'", near.format("%Y-%m-%dT%H:%M:%S%.3f+00:00"));
         db.execute_unprepared(&set).await.unwrap();
-        assert!(desk().viewer(Credential::Session(&sid)).await.is_ok());
+        assert!(desk(&gateway).viewer(Credential::Session(&sid)).await.is_ok());
         let begun = std::time::Instant::now();
         let idle_until = async || {
-            use sea_orm::EntityTrait;
-            entity::browser_session::Entity::find().one(&db).await.unwrap().unwrap().idle_until.utc()
+            use entity::browser_session::{Column, Entity};
+            use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
+            // The other session of the customer was ended.
+            let lasting = Entity::find().filter(Column::RevokedAt.is_null());
+            lasting.one(&db).await.unwrap().unwrap().idle_until.utc()
         };
         while idle_until().await < near + chrono::TimeDelta::minutes(20) {
             assert!(begun.elapsed() < std::time::Duration::from_secs(20), "its end is not moved ahead");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
         db.execute_unprepared("UPDATE sessions SET idle_until = '2026-01-01T00:00:00.000+00:00'").await.unwrap();
-        assert!(desk().viewer(Credential::Session(&sid)).await.is_err());
+        assert!(desk(&gateway).viewer(Credential::Session(&sid)).await.is_err());
     })
     .await;
 }
@@ -169,4 +147,125 @@ async fn a_session_that_is_revoked_is_refused_within_five_seconds() {
     refused_in_time(async || who(&app, &[("cookie", &cookie), MARK]).await.0).await;
     let unknown = app.ask(&service, revoke, json!({ "id": "ses_nobody" })).await;
     assert_eq!(unknown["data"]["revokeSession"]["userErrors"][0]["code"], "NOT_FOUND");
+}
+
+const LIST: &str = "query Q($filter: SessionFilter, $first: Int, $after: String) { sessions(filter: $filter, \
+    first: $first, after: $after) { totalCount pageInfo { hasNextPage endCursor } nodes { id subject customerId scopes \
+    state createdBy createdAt lastUsedAt idleUntil expiresAt revokedAt customer { id } } } }";
+
+#[tokio::test]
+async fn sessions_are_listed_with_what_tells_which_one_to_end() {
+    for_each_engine(async |engine| {
+        let gateway = Gateway::new(engine).await;
+        let tenant = tenant(&gateway.store, "acme").await;
+        // Each of them has a session that was ended.
+        let one = full(&gateway.store, &tenant, "one", InvoiceStatus::Open).await;
+        let other = full(&gateway.store, &tenant, "other", InvoiceStatus::Open).await;
+        let owner = merchant(&tenant);
+        let mut opened = Vec::new();
+        for customer in [&one.customer, &one.customer, &other.customer] {
+            let asked = json!({ "customer": customer, "scopes": ["invoices:read"] });
+            let answer = gateway.ask(&owner, OPEN, asked).await.ok()["issueSession"].clone();
+            opened.push((answer["sessionId"].clone(), answer["secret"].as_str().unwrap().to_owned()));
+        }
+        let list = async |filter: Value| gateway.ask(&owner, LIST, json!({ "filter": filter })).await;
+        let all = list(json!({})).await;
+        assert_eq!(all.statements, 3, "the page, its count, and the customers");
+        let all = all.ok();
+        assert_eq!(all["sessions"]["totalCount"], 5);
+        let newest = &all["sessions"]["nodes"][0];
+        assert_eq!((&newest["id"], &newest["subject"]), (&opened[2].0, &json!("mara")), "{all}");
+        assert_eq!(
+            (&newest["customerId"], &newest["customer"]["id"]),
+            (&json!(other.customer), &json!(other.customer))
+        );
+        assert_eq!((&newest["scopes"], &newest["state"]), (&json!(["invoices:read"]), &json!("ACTIVE")));
+        assert_eq!((&newest["lastUsedAt"], &newest["revokedAt"]), (&Value::Null, &Value::Null));
+        assert!(!all.to_string().contains(&opened[2].1), "never what the cookie holds");
+        // One is ended, one was not used for too long.
+        let revoke = "mutation M($id: ID!) { revokeSession(input: { id: $id }) { userErrors { code } } }";
+        gateway.ask(&owner, revoke, json!({ "id": opened[0].0 })).await.ok();
+        let idle = format!(
+            "UPDATE sessions SET idle_until = '2026-01-01T00:00:00.000+00:00' WHERE id = '{}'",
+            opened[1].0.as_str().unwrap()
+        );
+        gateway.database.connect().await.execute_unprepared(&idle).await.unwrap();
+        let ids = |answer: &Value| {
+            let nodes = answer["sessions"]["nodes"].as_array().unwrap().clone();
+            nodes.into_iter().map(|node| (node["id"].clone(), node["state"].clone())).collect::<Vec<_>>()
+        };
+        let active = list(json!({ "active": true })).await.ok();
+        assert_eq!(ids(&active), [(opened[2].0.clone(), json!("ACTIVE"))]);
+        assert_eq!(active["sessions"]["totalCount"], 1);
+        let ended = list(json!({ "active": false, "customerId": one.customer })).await.ok();
+        let expected = [(&opened[1].0, "EXPIRED"), (&opened[0].0, "REVOKED"), (&json!(one.session), "REVOKED")];
+        assert_eq!(ids(&ended), expected.map(|(id, state)| (id.clone(), json!(state))));
+        // Page by page, without a gap.
+        let (mut seen, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let page = gateway.ask(&owner, LIST, json!({ "first": 2, "after": after })).await.ok();
+            seen.extend(ids(&page));
+            if page["sessions"]["pageInfo"]["hasNextPage"] == json!(false) {
+                break;
+            }
+            after = page["sessions"]["pageInfo"]["endCursor"].clone();
+        }
+        assert_eq!(seen, ids(&list(json!({})).await.ok()));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn sessions_of_others_do_not_exist() {
+    for_each_engine(async |engine| {
+        let gateway = Gateway::new(engine).await;
+        let (ours, theirs) = (tenant(&gateway.store, "acme").await, tenant(&gateway.store, "other").await);
+        let one = full(&gateway.store, &ours, "one", InvoiceStatus::Open).await;
+        full(&gateway.store, &ours, "two", InvoiceStatus::Open).await;
+        full(&gateway.store, &theirs, "three", InvoiceStatus::Open).await;
+        let limited =
+            viewer(PrincipalKind::Partner, &ours, ScopeSet::parse("tokens:manage"), Some(vec![one.customer.clone()]));
+        let count = async |who: &_| {
+            gateway.ask(who, "{ sessions { totalCount } }", json!({})).await.ok()["sessions"]["totalCount"].clone()
+        };
+        assert_eq!((count(&merchant(&ours)).await, count(&limited).await), (json!(2), json!(1)));
+        let without = viewer(PrincipalKind::Merchant, &ours, ScopeSet::parse("invoices:read"), None);
+        assert_eq!(gateway.ask(&without, LIST, json!({})).await.codes(), ["FORBIDDEN"]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_use_of_a_session_is_noted_once_a_minute() {
+    use sea_orm::EntityTrait;
+    for_each_engine(async |engine| {
+        let gateway = Gateway::new(engine).await;
+        let tenant = tenant(&gateway.store, "acme").await;
+        let customer: entity::CustomerId = "cus_used".into();
+        let tx = gateway.store.begin(billing_gateway::store::Whose::Everyones).await.unwrap();
+        let row = crate::support::seed::customer_row(&tenant, &customer);
+        let keep = billing_gateway::store::bill::Existing::Keep;
+        billing_gateway::store::bill::write_customers(&tx, vec![row], keep).await.unwrap();
+        tx.commit().await.unwrap();
+        let opened = gateway.ask(&merchant(&tenant), OPEN, json!({ "customer": customer, "scopes": [] })).await.ok();
+        let sid = opened["issueSession"]["secret"].as_str().unwrap().to_owned();
+        let db = gateway.database.connect().await;
+        let noted = async || {
+            let row = entity::browser_session::Entity::find().one(&db).await.unwrap().unwrap();
+            (row.last_used_at, row.idle_until)
+        };
+        assert_eq!(noted().await.0, None);
+        assert!(desk(&gateway).viewer(Credential::Session(&sid)).await.is_ok());
+        let begun = std::time::Instant::now();
+        while noted().await.0.is_none() {
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "its use is not noted");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        let first = noted().await;
+        // Another server, within the minute.
+        assert!(desk(&gateway).viewer(Credential::Session(&sid)).await.is_ok());
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        assert_eq!(noted().await, first);
+    })
+    .await;
 }

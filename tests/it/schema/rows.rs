@@ -331,6 +331,7 @@ fn browser_session(tenant: &str) -> e::browser_session::Model {
         created_at: day(1),
         idle_until: day(2),
         expires_at: day(3),
+        last_used_at: Some(day(1)),
         ..Default::default()
     }
 }
@@ -342,6 +343,17 @@ fn revoked_token(tenant: &str) -> e::revoked_token::Model {
         revoked_at: day(1),
         expires_at: day(2),
         ..Default::default()
+    }
+}
+
+fn idempotency_key(tenant: &str) -> e::idempotency_key::Model {
+    e::idempotency_key::Model {
+        tenant_id: tenant.into(),
+        key_sha256: "0".repeat(64),
+        request_sha256: "1".repeat(64),
+        object_id: Some("key_1".to_owned()),
+        created_at: day(1),
+        expires_at: day(2),
     }
 }
 
@@ -387,6 +399,7 @@ pub(super) async fn insert_all(connection: &DatabaseConnection, id: &str) {
     insert(connection, credential(id)).await;
     insert(connection, browser_session(id)).await;
     insert(connection, revoked_token(id)).await;
+    insert(connection, idempotency_key(id)).await;
     insert(connection, audit_head(id)).await;
     insert(connection, audit_entry(id)).await;
 }
@@ -417,6 +430,7 @@ pub(super) async fn assert_all(connection: &DatabaseConnection, id: &str) {
     assert_stored(connection, credential(id)).await;
     assert_stored(connection, browser_session(id)).await;
     assert_stored(connection, revoked_token(id)).await;
+    assert_stored(connection, idempotency_key(id)).await;
     assert_stored(connection, audit_head(id)).await;
     assert_stored(connection, audit_entry(id)).await;
 }

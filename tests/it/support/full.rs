@@ -2,8 +2,9 @@
 
 use billing_gateway::domain::bill::{Bill, BillKeys, BillLine, BillPayment, imported};
 use billing_gateway::domain::ids;
+use billing_gateway::domain::secret;
 use billing_gateway::domain::viewer::Tenant;
-use billing_gateway::store::{Store, Tx, Whose, bill, credential, source_document as documents};
+use billing_gateway::store::{Store, Tx, Whose, bill, browser_session, credential, source_document as documents};
 use entity as e;
 use sea_orm::sea_query::StringLen;
 use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, EntityTrait, Iterable, Statement};
@@ -30,6 +31,7 @@ pub(crate) struct Full {
     pub(crate) event: e::InvoiceEventId,
     pub(crate) document: e::SourceDocumentId,
     pub(crate) key: e::CredentialId,
+    pub(crate) session: e::SessionId,
     /// The name that every foreign id of the customer's things is made from.
     pub(crate) name: String,
 }
@@ -53,12 +55,13 @@ impl Full {
             event: ids::derived(&key),
             document: ids::derived(&key),
             key: ids::derived(&key),
+            session: ids::derived(&key),
             name: name.to_owned(),
         }
     }
 
     /// The id of each type that `node` knows.
-    pub(crate) fn nodes(&self) -> [(&'static str, String); 13] {
+    pub(crate) fn nodes(&self) -> [(&'static str, String); 14] {
         [
             ("Invoice", self.invoice.0.clone()),
             ("LineItem", self.line.0.clone()),
@@ -73,6 +76,7 @@ impl Full {
             ("InvoiceEvent", self.event.0.clone()),
             ("SourceDocument", self.document.0.clone()),
             ("ApiKey", self.key.0.clone()),
+            ("Session", self.session.0.clone()),
         ]
     }
 }
@@ -154,6 +158,25 @@ async fn history(tx: &Tx, full: &Full) {
         ..Default::default()
     };
     credential::insert(&Tenant::whole(full.tenant.clone()), tx, key).await.unwrap();
+    browser_session::insert(&Tenant::whole(full.tenant.clone()), tx, session(full)).await.unwrap();
+}
+
+/// A session that was used and then ended.
+fn session(full: &Full) -> e::browser_session::Model {
+    e::browser_session::Model {
+        tenant_id: full.tenant.clone(),
+        id: full.session.clone(),
+        customer_id: full.customer.clone(),
+        subject: full.name.clone(),
+        sid_sha256: secret::sha256(full.session.as_str()),
+        scopes: "invoices:read".to_owned(),
+        created_by: full.name.clone(),
+        created_at: minutes(1),
+        idle_until: minutes(4),
+        expires_at: minutes(9),
+        last_used_at: Some(minutes(2)),
+        revoked_at: Some(minutes(3)),
+    }
 }
 
 fn customer(full: &Full, parent: e::CustomerId) -> e::customer::Model {
@@ -370,6 +393,8 @@ pub(crate) async fn plant_in_customer(db: &impl ConnectionTrait, of: &Full, word
         invoice_event by "id" where "invoice_id" = of.invoice,
         source_document by "id" where "entity_id" = of.invoice,
     );
+    let own = format!("customer_id = '{}' AND tenant_id = '{}'", of.customer, of.tenant);
+    plant_in_sessions(db, &own, word).await;
 }
 
 /// Writes `word` (of at most four letters) into every column of a tenant that holds a free text, and into every
@@ -400,11 +425,18 @@ pub(crate) async fn plant(db: &impl ConnectionTrait, tenant: &e::TenantId, word:
         source_document by "id",
         credential by "id",
     );
+    plant_in_sessions(db, &format!("tenant_id = '{tenant}'"), word).await;
     let json = json!({ "text": word }).to_string();
     let named = format!("UPDATE source_documents SET document = '{json}' WHERE tenant_id = '{tenant}'");
     db.execute_unprepared(&named).await.unwrap();
     let named = format!("UPDATE tenants SET name = '{word}' WHERE id = '{tenant}'");
     db.execute_unprepared(&named).await.unwrap();
+}
+
+/// What is told of a session stands in columns of long texts.
+async fn plant_in_sessions(db: &impl ConnectionTrait, condition: &str, word: &str) {
+    let set = format!("subject = '{word} ' || id, created_by = '{word} ' || id");
+    db.execute_unprepared(&format!("UPDATE sessions SET {set} WHERE {condition}")).await.unwrap();
 }
 
 async fn plant_in<E: EntityTrait>(db: &impl ConnectionTrait, tenant: &e::TenantId, word: &str, key: &str) {

@@ -2,6 +2,7 @@
 
 pub(crate) mod api;
 pub(crate) mod app;
+pub(crate) mod credentials;
 pub(crate) mod database;
 pub(crate) mod full;
 pub(crate) mod gateway;
