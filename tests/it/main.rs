@@ -9,6 +9,7 @@
 
 mod access;
 mod architecture;
+mod audited;
 mod backfill;
 mod batching;
 mod bounds;

@@ -12,4 +12,5 @@ pub(crate) mod program;
 pub(crate) mod redis;
 pub(crate) mod seed;
 pub(crate) mod served;
+pub(crate) mod stored;
 pub(crate) mod upstream;
