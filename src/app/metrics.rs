@@ -39,6 +39,9 @@ impl Metrics {
         let own = registry.sub_registry_with_prefix(PREFIX);
         state.stats.http.register(own);
         state.stats.graphql.register(own);
+        state.auth.stats().register(own);
+        state.rates.limiter.stats().register(own);
+        state.documents.register(own);
         state.store.stats().register(own);
         stripe.register(own);
         state.links.stats().register(own);
@@ -50,8 +53,9 @@ impl Metrics {
     /// Everything as it is now.
     pub async fn text(&self) -> String {
         let Sources { registry, state, stripe, process } = self.0.as_ref();
-        // Looks at the pools.
+        // Looks at the pools, and at the cache of documents.
         let _stats = state.store.stats();
+        state.documents.see().await;
         let (closed, open) = state.links.accounts().map(|accounts| accounts.breakers()).unwrap_or_default();
         stripe.see(closed, open);
         self.see_inbox().await;

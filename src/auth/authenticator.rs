@@ -25,6 +25,7 @@ use crate::domain::browser_session::{SessionPolicy, is_live};
 use crate::domain::clock::Clock;
 use crate::domain::secret;
 use crate::domain::viewer::{PrincipalKind, ScopeSet, Viewer};
+use crate::stats::AuthStats;
 use crate::store::tenant::System;
 use crate::store::{self, Reader, Store};
 
@@ -61,6 +62,19 @@ pub enum Credential<'a> {
     Session(&'a str),
 }
 
+impl Credential<'_> {
+    /// What it is, for whoever counts.
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Bearer(text) if text.starts_with(api_key::PREFIX) => "key",
+            Self::Bearer(_) => "token",
+            Self::Key(_) => "key",
+            Self::Application { .. } => "application",
+            Self::Session(_) => "session",
+        }
+    }
+}
+
 /// What credentials are checked with. Made once, by `app`.
 pub struct AuthConfig {
     /// The key of tokens that are signed with a shared secret.
@@ -86,6 +100,7 @@ pub struct Authenticator {
     keys: Lookup<Option<Arc<credential::Model>>>,
     sessions: Lookup<Option<Arc<browser_session::Model>>>,
     usage: Usage,
+    stats: AuthStats,
 }
 
 /// A token whose signature and claims were found good.
@@ -110,8 +125,10 @@ impl Authenticator {
         // Look-ups are counted apart from the statements of requests.
         let reader = config.store.reader(&config.system, &Arc::default());
         let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_KEPT).build();
-        let (revoked, keys, sessions) = (Lookup::default(), Lookup::default(), Lookup::default());
-        (Self { config, reader, verified, revoked, keys, sessions, usage }, writer)
+        let stats = config.jwks.as_ref().map(|jwks| jwks.stats().clone()).unwrap_or_default();
+        let (revoked, keys) = (Lookup::new("revoked_tokens", &stats), Lookup::new("key", &stats));
+        let sessions = Lookup::new("session", &stats);
+        (Self { config, reader, verified, revoked, keys, sessions, usage, stats }, writer)
     }
 
     /// The credential clock's time.
@@ -129,11 +146,27 @@ impl Authenticator {
         self.config.jwks.as_ref().map(|jwks| jwks.has_keys())
     }
 
+    /// What is counted of credentials.
+    pub const fn stats(&self) -> &AuthStats {
+        &self.stats
+    }
+
     /// The caller behind a credential.
     ///
     /// # Errors
     /// [`AuthFailure`]: why it is refused is for the log, not for the caller.
     pub async fn viewer(&self, credential: Credential<'_>) -> Result<Viewer, AuthFailure> {
+        let kind = credential.kind();
+        let found = self.behind(credential).await;
+        match &found {
+            Ok(_) => self.stats.accepted(kind),
+            Err(AuthFailure::Refused(reason)) => self.stats.refused(kind, reason.word()),
+            Err(failure) => self.stats.unknown(kind, failure.word().unwrap_or_default()),
+        }
+        found
+    }
+
+    async fn behind(&self, credential: Credential<'_>) -> Result<Viewer, AuthFailure> {
         match credential {
             Credential::Bearer(text) if text.starts_with(api_key::PREFIX) => self.of_key(text).await,
             Credential::Bearer(text) => self.of_token(text).await,
@@ -157,7 +190,9 @@ impl Authenticator {
         let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
         let version = self.config.jwks.as_ref().map_or(0, |jwks| jwks.version());
         let known = self.verified.get(&digest).await;
-        let verified = if let Some(known) = known.filter(|known| known.version.is_none_or(|with| with == version)) {
+        let known = known.filter(|known| known.version.is_none_or(|with| with == version));
+        self.stats.looked_up("token", known.is_some());
+        let verified = if let Some(known) = known {
             known
         } else {
             let verified = Arc::new(self.verify(text, version).await?);

@@ -68,6 +68,37 @@ pub enum AuthError {
     Apart,
 }
 
+impl AuthError {
+    /// The reason as a word, for whoever counts.
+    pub(super) const fn word(&self) -> &'static str {
+        match self {
+            Self::TooLong { .. } | Self::Unreadable | Self::NotAKey => "malformed",
+            Self::Algorithm | Self::Critical | Self::Type | Self::NoKeyNamed => "header",
+            Self::KeyUnknown => "key_unknown",
+            Self::Signature | Self::Unverifiable(_) => "signature",
+            Self::Claim(ClaimError::Expired) | Self::KeyExpired => "expired",
+            Self::Claim(_) => "claim",
+            Self::TokenRevoked | Self::KeyRevoked => "revoked",
+            Self::KeyNotFound => "not_found",
+            Self::Mode => "mode",
+            Self::Session => "ended",
+            Self::Apart => "apart",
+        }
+    }
+}
+
+impl AuthFailure {
+    /// Why it is not known whether a credential is good, as a word; nothing where it is refused.
+    pub(super) const fn word(&self) -> Option<&'static str> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Store(_) => Some("store"),
+            Self::Slow => Some("timeout"),
+            Self::Provider => Some("provider"),
+        }
+    }
+}
+
 /// Why there is no caller.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum AuthFailure {

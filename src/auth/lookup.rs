@@ -10,6 +10,7 @@ use std::time::Duration;
 use moka::future::Cache;
 
 use super::error::AuthFailure;
+use crate::stats::AuthStats;
 use crate::store::StoreError;
 
 /// How long what was looked up is relied on.
@@ -22,15 +23,19 @@ const PATIENCE: Duration = Duration::from_millis(1_500);
 const KEPT_MAX: u64 = 10_000;
 
 /// A cache in front of one sort of look-up.
-pub(super) struct Lookup<V>(Cache<String, V>);
-
-impl<V: Clone + Send + Sync + 'static> Default for Lookup<V> {
-    fn default() -> Self {
-        Self(Cache::builder().max_capacity(KEPT_MAX).time_to_live(KEPT).build())
-    }
+pub(super) struct Lookup<V> {
+    kept: Cache<String, V>,
+    kind: &'static str,
+    stats: AuthStats,
 }
 
 impl<V: Clone + Send + Sync + 'static> Lookup<V> {
+    /// An empty one; `kind` is what is looked up, for whoever counts.
+    pub(super) fn new(kind: &'static str, stats: &AuthStats) -> Self {
+        let kept = Cache::builder().max_capacity(KEPT_MAX).time_to_live(KEPT).build();
+        Self { kept, kind, stats: stats.clone() }
+    }
+
     /// What is kept under a key, or what `read` gives.
     ///
     /// # Errors
@@ -53,12 +58,14 @@ impl<V: Clone + Send + Sync + 'static> Lookup<V> {
                 }
             }
         };
-        let looked_up = self.0.try_get_with_by_ref(key, read).await;
-        looked_up.map_err(|failure: Arc<AuthFailure>| AuthFailure::clone(&failure))
+        let looked_up = self.kept.entry_by_ref(key).or_try_insert_with(read).await;
+        self.stats.looked_up(self.kind, looked_up.as_ref().is_ok_and(|entry| !entry.is_fresh()));
+        let found = looked_up.map_err(|failure: Arc<AuthFailure>| AuthFailure::clone(&failure))?;
+        Ok(found.into_value())
     }
 
     /// Forgets what is kept under a key, so that this replica need not wait for its end.
     pub(super) async fn forget(&self, key: &str) {
-        self.0.invalidate(key).await;
+        self.kept.invalidate(key).await;
     }
 }

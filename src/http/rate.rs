@@ -16,6 +16,7 @@ use crate::domain::rate::{Bucket, Exhausted, Level};
 use crate::domain::viewer::Viewer;
 use crate::graphql::Charged;
 use crate::rate::{Limiter, Owner, Refused};
+use crate::stats::Limited;
 
 /// How much may be asked for over time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,8 @@ impl Rates {
     pub(super) async fn charge(&self, viewer: &Viewer, limit: u64, cost: u64) -> Result<Charge, Refusal> {
         let bucket = self.bucket(limit);
         let taken = cost.max(1);
-        match self.limiter.take(&owners(viewer).map(|owner| (owner, bucket)), taken).await {
+        let buckets = owners(viewer).map(|owner| (owner, bucket));
+        match self.limiter.take_for(Limited::Operation, &buckets, taken).await {
             Ok(level) => {
                 Ok(Charge { taken, level: level.unwrap_or_else(|| bucket.level(0)), refill: self.settings.refill })
             }
@@ -90,7 +92,7 @@ impl Rates {
     pub(super) async fn bad(&self, address: Option<IpAddr>) -> Option<Exhausted> {
         let bucket = Bucket::new(self.settings.bad_credentials_per_minute, Duration::from_mins(1));
         let owner = Owner::of("address", &[&household(address?).to_string()]);
-        match self.limiter.take(&[(owner, bucket)], 1).await {
+        match self.limiter.take_for(Limited::BadCredential, &[(owner, bucket)], 1).await {
             Err(Refused::Exhausted(exhausted)) => Some(exhausted),
             _ => None,
         }

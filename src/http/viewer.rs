@@ -43,6 +43,18 @@ enum NoCredential {
     NoUser,
 }
 
+impl NoCredential {
+    /// The same as a word, for whoever counts.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Absent => "absent",
+            Self::Several => "several",
+            Self::NotBearer | Self::NotAKey => "malformed",
+            Self::NoUser => "apart",
+        }
+    }
+}
+
 /// The caller behind a request.
 ///
 /// # Errors
@@ -53,6 +65,7 @@ enum NoCredential {
 pub(super) async fn of(state: &AppState, head: &Parts) -> Result<Viewer, Refusal> {
     let credential = credential(&head.headers, state.plain_cookie).map_err(|reason| {
         tracing::info!(%reason, "a credential was refused");
+        state.auth.stats().refused("none", reason.word());
         match reason {
             NoCredential::Several => Refusal::SeveralCredentials,
             _ => Refusal::Unauthenticated,

@@ -11,6 +11,7 @@ use entity::TenantId;
 
 use crate::domain::rate::Bucket;
 use crate::rate::{Limiter, Owner, Refused};
+use crate::stats::Limited;
 
 /// Over what time reads are counted.
 const WINDOW: Duration = Duration::from_mins(1);
@@ -34,7 +35,7 @@ impl PayLinkPace {
     /// Takes one read of the caller's, or says when there is one again.
     pub(super) async fn take(&self, tenant: &TenantId, caller: &str) -> Result<(), Duration> {
         let owner = Owner::of("pay link", &[&tenant.0, caller]);
-        match self.limiter.take(&[(owner, self.bucket)], 1).await {
+        match self.limiter.take_for(Limited::PayLink, &[(owner, self.bucket)], 1).await {
             Ok(_level) => Ok(()),
             Err(Refused::Exhausted(exhausted)) => Err(exhausted.retry_after),
             Err(Refused::Unavailable) => Err(UNCOUNTED),

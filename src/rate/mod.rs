@@ -11,6 +11,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::domain::rate::{Bucket, Exhausted, Level};
+use crate::stats::{Limited, RateStats};
 use local::Local;
 use shared::Shared;
 pub use shared::{SharedUrl, SharedUrlError};
@@ -70,23 +71,50 @@ pub enum WithoutShared {
 pub struct Limiter {
     local: Local,
     shared: Option<(Shared, WithoutShared)>,
+    stats: RateStats,
 }
 
 impl Limiter {
     /// One that counts in this process.
     pub fn local() -> Self {
-        Self { local: Local::new(), shared: None }
+        Self { local: Local::new(), shared: None, stats: RateStats::default() }
     }
 
     /// One whose buckets are shared by everyone who asks the same server.
     pub fn shared(url: &SharedUrl, without: WithoutShared) -> Self {
-        Self { local: Local::new(), shared: Some((Shared::new(url), without)) }
+        let stats = RateStats::default();
+        Self { local: Local::new(), shared: Some((Shared::new(url, &stats), without)), stats }
     }
 
-    /// Takes `points` out of each owner's bucket, or out of none; gives how the emptiest stands then.
+    /// What is counted of refusals, and of the server that replicas share.
+    pub const fn stats(&self) -> &RateStats {
+        &self.stats
+    }
+
+    /// Takes `points` out of each owner's bucket for something that is limited, or out of none; gives how the emptiest
+    /// stands then.
     ///
     /// # Errors
     /// [`Refused::Exhausted`] with the bucket that makes the caller wait longest, [`Refused::Unavailable`].
+    pub async fn take_for(
+        &self,
+        kind: Limited,
+        buckets: &[(Owner, Bucket)],
+        points: u64,
+    ) -> Result<Option<Level>, Refused> {
+        let taken = self.take(buckets, points).await;
+        match &taken {
+            Ok(_) => {}
+            Err(Refused::Exhausted(_)) => self.stats.exhausted(kind),
+            Err(Refused::Unavailable) => self.stats.uncounted(kind),
+        }
+        taken
+    }
+
+    /// The same without counting who is refused, for those who only want to know how a bucket stands.
+    ///
+    /// # Errors
+    /// As above.
     pub async fn take(&self, buckets: &[(Owner, Bucket)], points: u64) -> Result<Option<Level>, Refused> {
         if let Some((shared, without)) = &self.shared {
             match (shared.take(buckets, points).await, without) {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::{Owner, emptiest, longest, micros};
 use crate::domain::rate::{Bucket, Exhausted, Level};
+use crate::stats::{RateStats, SharedCall};
 
 /// How long a request waits for the shared buckets: several round trips within a data centre.
 const TIMEOUT: Duration = Duration::from_millis(100);
@@ -80,6 +81,7 @@ pub(super) struct Shared {
     start: Instant,
     /// Until when nobody asks, in microseconds since the start.
     paused_until: AtomicU64,
+    stats: RateStats,
 }
 
 impl fmt::Debug for Shared {
@@ -89,13 +91,14 @@ impl fmt::Debug for Shared {
 }
 
 impl Shared {
-    pub(super) fn new(url: &SharedUrl) -> Self {
+    pub(super) fn new(url: &SharedUrl, stats: &RateStats) -> Self {
         Self {
             url: url.0.clone(),
             connection: OnceCell::new(),
             take: Script::new(TAKE),
             start: Instant::now(),
             paused_until: AtomicU64::new(0),
+            stats: stats.clone(),
         }
     }
 
@@ -107,9 +110,18 @@ impl Shared {
     ) -> Option<Result<Option<Level>, Exhausted>> {
         let now = micros(self.start.elapsed());
         if now < self.paused_until.load(Ordering::Relaxed) {
+            self.stats.called(SharedCall::Skipped, Duration::ZERO);
             return None;
         }
-        match timeout(TIMEOUT, self.ask(buckets, points)).await {
+        let begun = Instant::now();
+        let asked = timeout(TIMEOUT, self.ask(buckets, points)).await;
+        let outcome = match &asked {
+            Ok(Ok(_)) => SharedCall::Ok,
+            Ok(Err(_)) => SharedCall::Failed,
+            Err(_elapsed) => SharedCall::Timeout,
+        };
+        self.stats.called(outcome, begun.elapsed());
+        match asked {
             Ok(Ok(answer)) => return Some(verdict(buckets, points, &answer)),
             Ok(Err(error)) => tracing::warn!(reason = error.category(), "the shared rate limits cannot be asked"),
             Err(_elapsed) => tracing::warn!(reason = "no answer in time", "the shared rate limits cannot be asked"),

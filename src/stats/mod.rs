@@ -4,19 +4,25 @@
 //! vocabularies or are words of the program's own; nothing that a client sends becomes one. Nobody has to read what is
 //! counted. What `docs/operations.md` says of each metric is held to these files by a test.
 
+mod auth;
+mod documents;
 mod graphql;
 mod http;
 mod links;
 mod process;
+mod rate;
 mod reconciler;
 mod store;
 mod stripe;
 mod webhooks;
 
+pub use self::auth::AuthStats;
+pub use self::documents::{DocumentStats, Persisted, Source};
 pub use self::graphql::{GraphqlStats, Outcome};
 pub use self::http::{HttpStats, InFlight};
 pub use self::links::{LinkResult, LinkStats};
 pub use self::process::ProcessStats;
+pub use self::rate::{Limited, RateStats, SharedCall};
 pub use self::reconciler::ReconcilerStats;
 pub use self::store::{Pool, PoolStats, StoreStats, Waiting};
 pub use self::stripe::{Refused, StripeStats};

@@ -10,6 +10,7 @@ use billing_gateway::auth::{
 use billing_gateway::domain::browser_session::SessionPolicy;
 use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::viewer::Viewer;
+use billing_gateway::stats::Registry;
 use billing_gateway::store::tenant::System;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use secrecy::SecretString;
@@ -89,6 +90,32 @@ async fn keys_of_each_kind_verify_what_they_signed() {
         assert_eq!((viewer.tenant().id().as_str(), viewer.scopes.to_string().as_str()), ("ten_1", "invoices:read"));
     }
     assert_eq!(provider.calls(), 1, "the keys were read once for all of them");
+}
+
+#[tokio::test]
+async fn attempts_to_read_keys_are_counted_by_how_they_ended_and_credentials_by_what_they_were() {
+    let pair = Pair::p256();
+    let provider = Provider::start(Mood::Status(500)).await;
+    let desk = Desk::at(&provider, EAGER).await;
+    for mood in [Mood::Status(500), Mood::Breaks, Mood::Body(b"{".to_vec()), Mood::Body(vec![b' '; 300_000])] {
+        provider.set(mood);
+        assert!(matches!(desk.viewer(&pair.token("key")).await, Err(AuthFailure::Provider)));
+    }
+    provider.set(Mood::Keys(vec![pair.jwk("key")]));
+    assert!(desk.is_accepted(&pair.token("key")).await);
+    assert!(!desk.is_accepted(&Pair::p256().token("key")).await);
+    let mut registry = Registry::default();
+    desk.auth.stats().register(&mut registry);
+    let text = billing_gateway::stats::text(&registry);
+    let mut expected =
+        vec!["auth_credentials_total{kind=\"token\",outcome=\"unknown\",reason=\"provider\"} 4".to_owned()];
+    expected.push("auth_credentials_total{kind=\"token\",outcome=\"accepted\",reason=\"none\"} 1".to_owned());
+    expected.push("auth_credentials_total{kind=\"token\",outcome=\"refused\",reason=\"signature\"} 1".to_owned());
+    let outcomes = ["status", "no_answer", "unusable", "too_large", "ok"];
+    expected.extend(outcomes.map(|outcome| format!("auth_jwks_fetches_total{{outcome=\"{outcome}\"}} 1")));
+    for line in expected {
+        assert!(text.lines().any(|found| found == line), "{line}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 use crate::support::hooks::{event, now, object};
+use crate::support::redis::Redis;
 use crate::support::served::{Served, WEBHOOK_SECRET};
 
 const PAGE: &str = include_str!("../../docs/operations.md");
@@ -90,6 +91,28 @@ async fn everything(served: &Served) {
     served.client.get(served.url("/graphql")).send().await.unwrap();
     let odd = reqwest::Method::from_bytes(CANARY.as_bytes()).unwrap();
     served.client.request(odd, served.url(&format!("/{CANARY}"))).send().await.unwrap();
+    // Credentials that are good, that never were, that are no more; a hash that nobody knows, and then one does.
+    let ask = |name: &'static str, credential: String, body: Value| {
+        let request = served.client.post(served.url("/graphql")).header(name, credential);
+        async move { request.json(&body).send().await.unwrap().status() }
+    };
+    let viewer = json!({ "query": "{ viewer { kind } }" });
+    for (key, status) in [("service_key", 200), ("service_key", 200), ("revoked_key", 401)] {
+        assert_eq!(ask("x-api-key", served.token(key).to_owned(), viewer.clone()).await, status);
+    }
+    for token in [CANARY.to_owned(), served.token("expired").to_owned()] {
+        assert_eq!(ask("authorization", format!("Bearer {token}"), viewer.clone()).await, 401);
+    }
+    let text = format!("query {CANARY} {{ viewer {{ kind }} }}");
+    let hash =
+        json!({ "persistedQuery": { "version": 1, "sha256Hash": billing_gateway::domain::secret::sha256(&text) } });
+    let merchant = || format!("Bearer {}", served.token("merchant"));
+    let (alone, whole) = (json!({ "extensions": hash }), json!({ "query": text, "extensions": hash }));
+    for body in [&alone, &whole, &alone] {
+        assert_eq!(ask("authorization", merchant(), body.clone()).await, 200);
+    }
+    let other = json!({ "query": "{ viewer { tenantId } }", "extensions": hash });
+    ask("authorization", merchant(), other).await;
     // Stripe fails: an answer in part.
     served.fake.fault(Fault::new(FaultKind::status(401)));
     tokio::time::sleep(Duration::from_millis(1_100)).await;
@@ -119,17 +142,34 @@ async fn every_metric_is_described_and_every_description_is_of_a_metric() {
     assert!(text.ends_with("# EOF\n") && !text.contains(CANARY), "{text}");
 
     let of_route = |route, status| count(&text, "billing_http_requests_total", &[("route", route), ("status", status)]);
-    assert_eq!((of_route("/graphql", "401"), of_route("none", "404")), (1, 1), "{text}");
+    assert_eq!((of_route("/graphql", "401"), of_route("none", "404")), (4, 1), "{text}");
+    let came = |kind, outcome, reason| {
+        let labels = [("kind", kind), ("outcome", outcome), ("reason", reason)];
+        count(&text, "billing_auth_credentials_total", &labels)
+    };
+    assert_eq!((came("key", "accepted", "none"), came("key", "refused", "revoked")), (2, 1), "{text}");
+    assert_eq!((came("token", "refused", "malformed"), came("token", "refused", "expired")), (1, 1));
+    assert_eq!(came("none", "refused", "absent"), 1);
+    let looked_up = |kind, result| count(&text, "billing_auth_lookups_total", &[("kind", kind), ("result", result)]);
+    assert_eq!((looked_up("key", "miss"), looked_up("key", "hit")), (2, 1), "{text}");
+    assert!(looked_up("token", "hit") >= 4 && looked_up("revoked_tokens", "hit") >= 1);
+    let asked = |result| count(&text, "billing_document_persisted_queries_total", &[("result", result)]);
+    assert_eq!([asked("miss"), asked("registered"), asked("hit"), asked("mismatch")], [1, 1, 1, 1], "{text}");
+    let found = |source| count(&text, "billing_documents_total", &[("source", source)]);
+    assert!(found("read") >= 3 && found("cache") >= 1 && found("trusted") == 0, "{text}");
+    assert!(count(&text, "billing_document_cache_entries", &[]) >= 3);
+    assert!(count(&text, "billing_document_cache_bytes", &[]) > 3_000);
     assert_eq!(count(&text, "billing_http_requests_total", &[("method", "other")]), 1);
     assert_eq!(count(&text, "billing_http_requests_in_flight", &[]), 0);
     let operations = |outcome| count(&text, "billing_graphql_operations_total", &[("outcome", outcome)]);
-    assert_eq!((operations("ok"), operations("partial"), operations("failed")), (1, 1, 0));
+    assert_eq!((operations("ok"), operations("partial"), operations("failed")), (5, 1, 0));
     // 7 for the reference query, 2 for the other.
     assert_eq!(count(&text, "billing_graphql_statements_sum", &[]), 9);
     let refused = |stage, code| count(&text, "billing_graphql_refusals_total", &[("stage", stage), ("code", code)]);
     assert_eq!(refused("gate", "QUERY_TOO_DEEP"), 1, "{text}");
-    assert_eq!(refused("credential", "UNAUTHENTICATED"), 1);
+    assert_eq!(refused("credential", "UNAUTHENTICATED"), 4);
     assert_eq!(refused("document", "GRAPHQL_VALIDATION_FAILED"), 1);
+    assert_eq!(refused("document", "PERSISTED_QUERY_MISMATCH"), 1);
     assert_eq!(count(&text, "billing_graphql_errors_total", &[]), 1);
     // The reconciler asks beside the requests.
     assert!(count(&text, "billing_stripe_calls_total", &[("outcome", "auth")]) >= 1);
@@ -188,6 +228,55 @@ async fn without_the_setting_nothing_is_shown() {
     .await;
     assert_eq!(served.ready["metrics"], Value::Null);
     served.stop();
+}
+
+#[tokio::test]
+async fn a_cache_of_documents_that_is_full_shows() {
+    let served = Served::demo(|command| {
+        command.env("BILLING_DOCUMENT_CACHE_MIB", "1");
+    })
+    .await;
+    // About a third of a mebibyte each.
+    for number in 0..8 {
+        let document = format!("{{ viewer {{ {} }} }}", "kind ".repeat(800 + number));
+        assert_eq!(served.ask(&document, json!({})).await.status(), StatusCode::OK);
+    }
+    let text = served.metrics().await;
+    assert!(count(&text, "billing_document_cache_evictions_total", &[]) >= 4, "{text}");
+    assert!(count(&text, "billing_document_cache_bytes", &[]) <= 1_048_576);
+    assert!((1..=3).contains(&count(&text, "billing_document_cache_entries", &[])));
+    served.stop();
+}
+
+#[tokio::test]
+async fn a_server_of_rates_that_is_gone_shows_and_so_does_who_is_refused() {
+    use billing_gateway::domain::rate::Bucket;
+    use billing_gateway::rate::{Limiter, Owner, WithoutShared};
+    use billing_gateway::stats::{Limited, Registry, text};
+    let bucket = [(Owner::of("user", &["u"]), Bucket::new(1, Duration::from_mins(1)))];
+    let shown = |limiter: &Limiter| {
+        let mut registry = Registry::default();
+        limiter.stats().register(&mut registry);
+        text(&registry)
+    };
+    let refused = |text: &str, reason| count(text, "rate_refused_total", &[("kind", "operation"), ("reason", reason)]);
+    let mut redis = Redis::start();
+    let limiter = Limiter::shared(&redis.url().parse().unwrap(), WithoutShared::Closed);
+    limiter.take_for(Limited::Operation, &bucket, 1).await.unwrap();
+    limiter.take_for(Limited::Operation, &bucket, 1).await.unwrap_err();
+    let well = shown(&limiter);
+    assert_eq!((refused(&well, "exhausted"), refused(&well, "uncounted")), (1, 0), "{well}");
+    assert_eq!(count(&well, "rate_shared_calls_total", &[("outcome", "ok")]), 2);
+    assert_eq!(count(&well, "rate_shared_call_duration_seconds_count", &[]), 2);
+    assert_eq!(count(&well, "rate_shared_without", &[]), 0);
+    redis.stop();
+    for _ in 0..2 {
+        limiter.take_for(Limited::Operation, &bucket, 1).await.unwrap_err();
+    }
+    let gone = shown(&limiter);
+    assert_eq!((refused(&gone, "exhausted"), refused(&gone, "uncounted")), (1, 2), "{gone}");
+    assert_eq!(count(&gone, "rate_shared_calls_total", &[("outcome", "skipped")]), 1, "{gone}");
+    assert_eq!(count(&gone, "rate_shared_without", &[]), 1);
 }
 
 #[test]

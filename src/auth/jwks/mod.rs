@@ -23,6 +23,7 @@ use super::claims::{self, Expected};
 use super::error::{AuthError, AuthFailure};
 use super::token::Token;
 use crate::domain::viewer::Viewer;
+use crate::stats::AuthStats;
 
 /// What a token of a provider must say that it is (RFC 9068), so that an ID token is never taken for one.
 const TYPES: [&str; 2] = ["at+jwt", "application/at+jwt"];
@@ -76,6 +77,7 @@ pub struct Jwks {
     known: RwLock<Option<Known>>,
     /// Counts sets that differ from the one before.
     version: AtomicU64,
+    stats: AuthStats,
     /// Held while keys are read.
     reading: Mutex<Option<Attempt>>,
 }
@@ -109,8 +111,14 @@ impl Jwks {
             times,
             known: RwLock::default(),
             version: AtomicU64::new(0),
+            stats: AuthStats::default(),
             reading: Mutex::default(),
         })
+    }
+
+    /// What is counted of them, and of all credentials beside them.
+    pub(super) const fn stats(&self) -> &AuthStats {
+        &self.stats
     }
 
     /// Keeps the keys current, for ever.
@@ -200,6 +208,7 @@ impl Jwks {
         let begun_at = Instant::now();
         let fetched = self.fetched().await;
         *last = Some(Attempt { begun_at, ended_at: Instant::now() });
+        self.stats.fetched(fetched.as_ref().map_or_else(ReadError::word, |_set| "ok"));
         match fetched {
             Ok(set) => {
                 self.take(Arc::new(set), begun_at);
@@ -236,4 +245,16 @@ enum ReadError {
     Fetch(#[from] FetchError),
     #[error("what came cannot be used")]
     Bad(#[from] BadSet),
+}
+
+impl ReadError {
+    /// How the attempt ended, as a word for whoever counts.
+    const fn word(&self) -> &'static str {
+        match self {
+            Self::Fetch(FetchError::NoAnswer(_)) => "no_answer",
+            Self::Fetch(FetchError::Status(_)) => "status",
+            Self::Fetch(FetchError::TooLarge) => "too_large",
+            Self::Bad(_) => "unusable",
+        }
+    }
 }

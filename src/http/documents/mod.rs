@@ -18,12 +18,14 @@ use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{OperationDefinition, TypeKind, TypeSystemDefinition};
 use entity::TenantId;
 use moka::future::Cache;
+use moka::notification::RemovalCause;
 
 use super::cost::CostLimits;
 use super::error::Refusal;
 use super::params::Asked;
 use crate::gate::{CostTable, Limits};
 use crate::graphql::{self, Schema};
+use crate::stats::{DocumentStats, Persisted, Registry, Source};
 
 pub(super) use document::{Document, Shape};
 pub use hash::DocumentHash;
@@ -70,6 +72,7 @@ pub struct Documents {
     trusted: Trusted,
     /// The schema for documents that are known to be valid.
     known: Schema,
+    stats: DocumentStats,
 }
 
 /// A document that a request asks for, and where it is to be kept if it turns out to be valid.
@@ -92,7 +95,15 @@ impl Documents {
         trusted: Trusted,
     ) -> Result<Self, async_graphql::parser::Error> {
         let weigh = |_: &DocumentHash, document: &Arc<Document>| u32::try_from(document.bytes).unwrap_or(u32::MAX);
-        let cache = Cache::builder().max_capacity(settings.cache_bytes).weigher(weigh).build();
+        let stats = DocumentStats::default();
+        let evictions = stats.clone();
+        let evicted = move |_, _, cause: RemovalCause| {
+            if cause == RemovalCause::Size {
+                evictions.evicted();
+            }
+        };
+        let cache =
+            Cache::builder().max_capacity(settings.cache_bytes).weigher(weigh).eviction_listener(evicted).build();
         Ok(Self {
             costs: graphql::cost::table(schema)?,
             scalars: scalars(schema)?,
@@ -101,15 +112,51 @@ impl Documents {
             trusted,
             known: graphql::schema_for_known_documents(),
             settings,
+            stats,
         })
+    }
+
+    /// Takes note of the cache as it is now, for whoever counts.
+    pub async fn see(&self) {
+        self.cache.run_pending_tasks().await;
+        self.stats.see(self.cache.entry_count(), self.cache.weighted_size());
+    }
+
+    /// Shows what is counted of documents.
+    pub fn register(&self, registry: &mut Registry) {
+        self.stats.register(registry);
     }
 
     /// The document that a request asks for.
     pub(super) async fn find(&self, tenant: &TenantId, asked: Asked) -> Result<Found, Refusal> {
         let Asked { text, id, hash } = asked;
         if let Some(id) = &id {
-            return self.trusted_by_id(id, text.as_deref(), hash.as_deref());
+            let found = self.trusted_by_id(id, text.as_deref(), hash.as_deref());
+            return self.counted(found, text.is_some());
         }
+        let (is_named, has_text) = (hash.is_some(), text.is_some());
+        let found = self.find_unnamed(tenant, text, hash).await;
+        if is_named { self.counted(found, has_text) } else { found }
+    }
+
+    /// Counts what became of a request with a hash or an id; `found` is handed on.
+    fn counted(&self, found: Result<Found, Refusal>, has_text: bool) -> Result<Found, Refusal> {
+        match &found {
+            Ok(_) if !has_text => self.stats.asked(Persisted::Hit),
+            Err(Refusal::NotPersisted | Refusal::PersistedOff) => self.stats.asked(Persisted::Miss),
+            Err(Refusal::PersistedMismatch) => self.stats.asked(Persisted::Mismatch),
+            // With its text it is counted once it is kept; others say what is wrong with a text.
+            Ok(_) | Err(_) => {}
+        }
+        found
+    }
+
+    async fn find_unnamed(
+        &self,
+        tenant: &TenantId,
+        text: Option<String>,
+        hash: Option<String>,
+    ) -> Result<Found, Refusal> {
         match (text, hash) {
             (Some(text), None) => self.of_text(text).await,
             (Some(text), Some(hash)) => self.of_text_and_hash(text, &hash).await,
@@ -120,6 +167,7 @@ impl Documents {
 
     fn trusted_by_id(&self, id: &str, text: Option<&str>, hash: Option<&str>) -> Result<Found, Refusal> {
         let document = self.trusted(id).ok_or(Refusal::NotPersisted)?;
+        self.stats.found(Source::Trusted);
         let other_text = text.is_some_and(|text| DocumentHash::of(text) != document.hash);
         let other_hash = hash.is_some_and(|hash| hash != id && DocumentHash::parse(hash) != Some(document.hash));
         if other_text || other_hash {
@@ -149,6 +197,7 @@ impl Documents {
 
     async fn of_hash(&self, tenant: &TenantId, hash: &str) -> Result<Found, Refusal> {
         if let Some(document) = self.trusted(hash) {
+            self.stats.found(Source::Trusted);
             return Ok(Found::known(document));
         }
         if !self.settings.persisted && !self.has_trusted() {
@@ -191,14 +240,17 @@ impl Documents {
         if self.has_trusted()
             && let Some(document) = self.trusted.by_hash(hash)
         {
+            self.stats.found(Source::Trusted);
             return Ok((Arc::clone(document), false));
         }
         if self.settings.trusted_mode == TrustedMode::Only {
             return Err(Refusal::NotTrusted);
         }
         if let Some(document) = self.cache.get(&hash).await {
+            self.stats.found(Source::Cache);
             return Ok((document, false));
         }
+        self.stats.found(Source::Read);
         let document = Document::read(text, hash, &self.settings.limits, &self.costs)?;
         Ok((Arc::new(document), true))
     }
@@ -226,8 +278,9 @@ impl Documents {
         }
         if let Some(text) = to_shelve {
             self.shelves.put(tenant, document.hash, &text);
+            self.stats.asked(Persisted::Registered);
         }
-        if is_new {
+        if is_new && self.settings.cache_bytes > 0 {
             self.cache.insert(document.hash, document).await;
         }
     }
