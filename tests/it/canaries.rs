@@ -68,6 +68,17 @@ fn talkative(command: &mut Command, format: &str) {
     command.env("BILLING_JWT_SECRET", JWT_SECRET);
 }
 
+/// Places that nobody answers at, with secrets in their addresses; proxies that are believed; documents that are trusted.
+fn surrounded(command: &mut Command, folder: &TempDir) {
+    command.env("BILLING_RATE_SHARED_URL", format!("redis://{CANARY}user:{CANARY}password@127.0.0.1:1/0"));
+    command.env("BILLING_JWKS_URL", format!("http://127.0.0.1:1/keys?code={CANARY}query"));
+    command.env("BILLING_TRUSTED_PROXIES", "127.0.0.1");
+    let file = folder.path().join("trusted.json");
+    let text = format!("query {CANARY} {{ {CANARY}: viewer {{ kind }} }}");
+    std::fs::write(&file, json!({ format!("{CANARY}id"): text }).to_string()).unwrap();
+    command.env("BILLING_TRUSTED_DOCUMENTS", file);
+}
+
 /// A token whose signature is good and whose claims are canaries.
 fn odd_token(claims: &Value) -> String {
     let mut all = json!({ "iss": "billing-gateway", "aud": "billing-gateway", "sub": CANARY, "jti": CANARY,
@@ -163,6 +174,55 @@ async fn addresses(talk: &mut Talk<'_>) {
         if let Ok(answer) = request.header("content-type", "application/json").body(large.clone()).send().await {
             talk.keep(answer).await;
         }
+    }
+}
+
+/// Headers that proxies add, and who they say the client is.
+async fn forwarded(talk: &mut Talk<'_>) {
+    let merchant = format!("Bearer {}", talk.served.token("merchant"));
+    for (name, value) in [
+        ("x-forwarded-for", format!("{CANARY}, 203.0.113.7")),
+        ("x-forwarded-for", format!("203.0.113.7, {CANARY}")),
+        ("x-forwarded-for", format!("{CANARY}@203.0.113.7:80")),
+        ("forwarded", format!("for={CANARY};host={CANARY}.example;proto=https")),
+        ("x-forwarded-host", format!("{CANARY}.example")),
+        ("x-forwarded-proto", CANARY.to_owned()),
+        ("x-real-ip", CANARY.to_owned()),
+        ("via", format!("1.1 {CANARY}")),
+        ("x-amzn-trace-id", format!("Root={CANARY}")),
+        ("traceparent", format!("00-{CANARY}-{CANARY}-01")),
+        ("proxy-authorization", format!("Basic {CANARY}")),
+    ] {
+        for path in ["/graphql", "/nothing"] {
+            let request = talk.served.client.post(talk.served.url(path)).header("authorization", &merchant);
+            talk.send(request.header(name, &value).json(&json!({ "query": "{ viewer { kind } }" }))).await;
+        }
+    }
+}
+
+/// Hashes and ids of documents: made-up ones, those of others, and those of trusted documents.
+async fn persisted(talk: &mut Talk<'_>) {
+    let text = format!("query {CANARY} {{ viewer {{ kind }} }}");
+    let hash = billing_gateway::domain::secret::sha256(&text);
+    let by_hash = |hash: &str| json!({ "persistedQuery": { "version": 1, "sha256Hash": hash } });
+    let long = CANARY.repeat(2_000);
+    for body in [
+        json!({ "extensions": by_hash(&format!("{CANARY}hash")) }),
+        json!({ "extensions": by_hash(&long) }),
+        json!({ "extensions": by_hash(&hash) }),
+        json!({ "query": text, "extensions": by_hash(&hash) }),
+        json!({ "extensions": by_hash(&hash) }),
+        json!({ "query": format!("{text} "), "extensions": by_hash(&hash) }),
+        json!({ "query": text, "extensions": by_hash(CANARY) }),
+        json!({ "extensions": { "persistedQuery": { "version": CANARY, "sha256Hash": CANARY } } }),
+        json!({ "extensions": { CANARY: CANARY } }),
+        json!({ "documentId": CANARY }),
+        json!({ "documentId": long }),
+        json!({ "documentId": format!("{CANARY}id") }),
+        json!({ "documentId": format!("{CANARY}id"), "query": text }),
+    ] {
+        let request = talk.served.client.post(talk.served.url("/graphql")).bearer_auth(talk.served.token("merchant"));
+        talk.send(request.json(&body)).await;
     }
 }
 
@@ -332,9 +392,11 @@ async fn nothing_secret_is_logged_counted_or_told_in_a_problem_document() {
     for_each_engine(async |engine| {
         let database = TestDatabase::new(engine).await;
         let format = if engine == Engine::Sqlite { "text" } else { "json" };
+        let folder = TempDir::with_prefix("billing-gateway-canaries-").unwrap();
         let served = Served::demo(|command| {
             command.env("DATABASE_URL", with_password(&database.url));
             talkative(command, format);
+            surrounded(command, &folder);
         })
         .await;
         let mut secrets = Secrets::new();
@@ -343,6 +405,8 @@ async fn nothing_secret_is_logged_counted_or_told_in_a_problem_document() {
         credentials(&mut talk).await;
         addresses(&mut talk).await;
         documents(&mut talk).await;
+        forwarded(&mut talk).await;
+        persisted(&mut talk).await;
         Box::pin(webhooks(&mut talk)).await;
         stripe_fails(&mut talk).await;
         store_fails(&mut talk, &database, engine).await;
@@ -397,7 +461,22 @@ async fn commands_that_fail_do_not_tell_their_settings() {
     std::fs::write(folder.path().join("settings.toml"), format!("jwt_secret = \"{CANARY}\nx")).unwrap();
     let gone = format!("postgres://user:{CANARY}@127.0.0.1:1/db");
     let odd = format!("postgres://user:{CANARY}@[::1/db?password={CANARY}");
-    let cases: [Failing<'_>; 12] = [
+    let redis = format!("redis://{CANARY}:{CANARY}@127.0.0.1:6379/0");
+    let keys = format!("https://id.example.com/keys?code={CANARY}");
+    let complete = [("DATABASE_URL", gone.as_str()), ("BILLING_JWT_SECRET", JWT_SECRET)];
+    let with = |name: &'static str, value: &'static str| [complete[0], complete[1], (name, value)];
+    let user = with("BILLING_JWKS_URL", "https://user:Canary7@id.example.com/keys");
+    let fragment = with("BILLING_JWKS_URL", "https://id.example.com/keys#Canary7");
+    let odd_redis = with("BILLING_RATE_SHARED_URL", "Canary7://Canary7@");
+    let no_file = with("BILLING_TRUSTED_DOCUMENTS", "broken-documents.json");
+    std::fs::write(folder.path().join("broken-documents.json"), format!("{{ \"{CANARY}\": [\"{CANARY}\"")).unwrap();
+    let shown = [complete[0], complete[1], ("BILLING_RATE_SHARED_URL", redis.as_str()), ("BILLING_JWKS_URL", &keys)];
+    let cases: [Failing<'_>; 17] = [
+        (&["config", "print"], &shown),
+        (&["config", "check"], &user),
+        (&["config", "check"], &fragment),
+        (&["config", "check"], &odd_redis),
+        (&["serve"], &no_file),
         (&["serve"], &[("DATABASE_URL", &gone), ("BILLING_JWT_SECRET", JWT_SECRET)]),
         (&["serve"], &[("DATABASE_URL", &odd), ("BILLING_JWT_SECRET", JWT_SECRET)]),
         (&["serve"], &[("DATABASE_URL", CANARY), ("BILLING_JWT_SECRET", CANARY)]),

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use reqwest::header::ACCEPT;
 use reqwest::{Client, StatusCode};
-use url::{Host, Url};
+use url::{Host, Position, Url};
 
 use super::set::BYTES_MAX;
 
@@ -28,9 +28,15 @@ pub enum BadJwksUrl {
     Unfit,
 }
 
-/// Where an identity provider has its keys.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Where an identity provider has its keys. There may be a secret in its query, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
 pub struct JwksUrl(Url);
+
+impl std::fmt::Debug for JwksUrl {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("JwksUrl").field(&self.as_str()).finish()
+    }
+}
 
 impl JwksUrl {
     /// The address, if keys may be taken from it.
@@ -52,9 +58,9 @@ impl JwksUrl {
         if bare && text.len() <= URL_BYTES_MAX { Ok(Self(url)) } else { Err(BadJwksUrl::Unfit) }
     }
 
-    /// The address.
+    /// The address as it may be shown: without its query.
     pub fn as_str(&self) -> &str {
-        self.0.as_str()
+        &self.0[..Position::AfterPath]
     }
 
     fn is_https(&self) -> bool {
@@ -118,6 +124,13 @@ impl Fetcher {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_query_of_an_address_is_not_shown() {
+        let url = JwksUrl::parse("https://id.example.com/keys?p=canary").unwrap();
+        assert_eq!(url.as_str(), "https://id.example.com/keys");
+        assert!(!format!("{url:?}").contains("canary") && url.0.query() == Some("p=canary"));
+    }
 
     #[test]
     fn keys_come_over_https_or_from_this_machine() {
