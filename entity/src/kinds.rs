@@ -65,6 +65,8 @@ kinds! {
     WebhookStatus { Received, Processed, Ignored, Parked, Failed }
     /// The sort of principal behind an API key.
     CredentialKind { Partner, Merchant, Service }
+    /// How an event came into the inbox.
+    InboxSource { Webhook, List }
     /// Who caused an entry of an invoice's history.
     EventSource { System, Api, Webhook, Reconciler, Import }
 }

@@ -2,7 +2,7 @@
 
 use sea_orm::entity::prelude::*;
 
-use crate::{Instant, InvoiceId, TenantId, WebhookStatus};
+use crate::{InboxSource, Instant, InvoiceId, TenantId, WebhookStatus};
 
 #[derive(Clone, Debug, Default, PartialEq, DeriveEntityModel)]
 #[sea_orm(table_name = "webhook_events")]
@@ -38,6 +38,7 @@ pub struct Model {
     pub error: Option<String>,
     pub received_at: Instant,
     pub processed_at: Option<Instant>,
+    pub source: InboxSource,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

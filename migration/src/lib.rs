@@ -19,6 +19,7 @@ mod m20261122_000008_jobs;
 mod m20261122_000010_credentials;
 mod m20261122_000011_audit_log;
 mod m20261122_000013_credentials_in_use;
+mod m20261122_000014_events_that_were_fetched;
 mod parts;
 
 use sea_orm_migration::MigrationTrait;
@@ -43,6 +44,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000010_credentials::Migration),
             Box::new(m20261122_000011_audit_log::Migration),
             Box::new(m20261122_000013_credentials_in_use::Migration),
+            Box::new(m20261122_000014_events_that_were_fetched::Migration),
         ]
     }
 }

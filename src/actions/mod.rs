@@ -21,4 +21,5 @@ pub mod revoke_token;
 pub mod rotate_key;
 pub mod sync_invoice;
 pub mod take_event;
+pub mod take_missed;
 pub(crate) mod upstream_news;

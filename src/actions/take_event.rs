@@ -1,6 +1,6 @@
 //! Takes a webhook into the inbox: verified, stored, and only then acknowledged. Nothing is worked on here.
 
-use entity::{Instant, TenantId, WebhookStatus, webhook_event};
+use entity::{InboxSource, Instant, TenantId, WebhookStatus, webhook_event};
 
 use super::upstream_news::Subject;
 use crate::store::tenant::System;
@@ -57,7 +57,14 @@ pub fn verify_event(
     now: Instant,
 ) -> Result<Verified, WebhookError> {
     let event = endpoint.webhook.receive(body, header, now)?;
-    row(name, endpoint, &event, body, now).map(Verified)
+    // Whatever was read as JSON is UTF-8.
+    let payload = std::str::from_utf8(body).map_err(|_not_utf8| WebhookError::Header)?;
+    let came = Came { endpoint: name, livemode: endpoint.livemode, source: InboxSource::Webhook, payload, now };
+    let tenant = match &endpoint.owner {
+        Owner::Tenant(tenant) => Some(tenant.clone()),
+        Owner::Connect => None,
+    };
+    Ok(Verified(row(&came, tenant, &event)))
 }
 
 /// Stores an event for good, unless it is there already.
@@ -71,35 +78,38 @@ pub async fn take_event(store: &Store, system: &System, Verified(row): Verified)
     Ok(if new { Taken::New } else { Taken::Duplicate })
 }
 
-fn row(
-    name: &str,
-    endpoint: &Endpoint,
-    event: &Event,
-    body: &[u8],
-    now: Instant,
-) -> Result<webhook_event::Model, WebhookError> {
-    // Whatever was read as JSON is UTF-8.
-    let payload = std::str::from_utf8(body).map_err(|_not_utf8| WebhookError::Header)?;
-    Ok(webhook_event::Model {
-        endpoint: name.to_owned(),
+/// How an event came.
+pub(super) struct Came<'a> {
+    /// The endpoint whose worker is to work on it.
+    pub(super) endpoint: &'a str,
+    /// Whether it is about real money where it does not say so itself.
+    pub(super) livemode: bool,
+    pub(super) source: InboxSource,
+    /// The event as Stripe wrote it.
+    pub(super) payload: &'a str,
+    pub(super) now: Instant,
+}
+
+/// The row of an event that waits to be worked on.
+pub(super) fn row(came: &Came<'_>, tenant: Option<TenantId>, event: &Event) -> webhook_event::Model {
+    webhook_event::Model {
+        endpoint: came.endpoint.to_owned(),
         event_id: event.id.as_str().to_owned(),
-        tenant_id: match &endpoint.owner {
-            Owner::Tenant(tenant) => Some(tenant.clone()),
-            Owner::Connect => None,
-        },
+        tenant_id: tenant,
         provider: PROVIDER.to_owned(),
         kind: word(&event.kind),
         api_version: event.api_version.as_deref().map(word),
-        livemode: event.livemode.unwrap_or(endpoint.livemode),
+        livemode: event.livemode.unwrap_or(came.livemode),
         account_id: event.account.as_ref().map(StripeAccountId::as_str).map(str::to_owned),
         object_id: Subject::of(event).object().map(str::to_owned),
         event_created: event.created,
-        payload: payload.to_owned(),
+        payload: came.payload.to_owned(),
         status: WebhookStatus::Received,
-        next_attempt_at: Some(now),
-        received_at: now,
+        next_attempt_at: Some(came.now),
+        received_at: came.now,
+        source: came.source,
         ..Default::default()
-    })
+    }
 }
 
 /// A word of Stripe's without what a database or a terminal could stumble over.

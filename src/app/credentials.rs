@@ -78,7 +78,8 @@ pub async fn keys(config: &StoreConfig, tenant: &TenantId, active: bool) -> Resu
     let page = Page { limit: LISTED_MAX, ..Page::default() };
     let tenant = Tenant::whole(tenant.clone());
     let filter = store::credential::Filter { active: active.then(|| (true, Clock::system().now())) };
-    let (keys, _more) = store::credential::list(&tenant, &store.reader(&tenant, &Arc::default()), &filter, &page).await?;
+    let (keys, _more) =
+        store::credential::list(&tenant, &store.reader(&tenant, &Arc::default()), &filter, &page).await?;
     store.close().await?;
     Ok(keys)
 }

@@ -1,5 +1,5 @@
 //! All invoices of the accounts at Stripe, page by page, newest first: what a backfill takes over and a comparison
-//! compares.
+//! compares. And their events, for those that never came.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,8 @@ use crate::stats::StripeStats;
 use crate::store::tenant::System;
 use crate::store::{self, Store, StoreError};
 use crate::stripe::{
-    Deadline, Invoice, InvoicePayment, InvoicesAsked, Page, StripeClient, StripeError, StripeErrorKind, StripeInvoiceId,
+    Deadline, EventsAsked, Invoice, InvoicePayment, InvoicesAsked, ListedEvent, Page, StripeClient, StripeError,
+    StripeErrorKind, StripeInvoiceId,
 };
 
 /// How long Stripe may take for one page.
@@ -165,6 +166,16 @@ impl Source {
             }
             (answered, _) => answered,
         }
+    }
+
+    /// A page of events behind one, newest first.
+    pub(super) async fn events(
+        &self,
+        asked: &EventsAsked,
+        patience: Patience,
+        tell: impl FnMut(&StripeError, Duration),
+    ) -> Result<Page<ListedEvent>, StripeError> {
+        patience.ask(tell, |deadline| self.client.events(asked, deadline)).await
     }
 
     /// All payments of an invoice, whether they came with it or not.

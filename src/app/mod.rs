@@ -12,6 +12,7 @@ pub mod jobs;
 mod listing;
 pub mod log;
 pub mod metrics;
+pub mod missed;
 pub mod stripe_verify;
 pub mod verify;
 pub mod wiring;

@@ -19,7 +19,7 @@ use super::{StoreError, Tx};
 /// The columns of a row, as the lease gives them.
 const COLUMNS: &str = "endpoint, event_id, tenant_id, provider, type, api_version, livemode, account_id, object_id, \
     invoice_id, event_created, payload, status, attempts, next_attempt_at, leased_by, leased_until, error, received_at, \
-    processed_at";
+    processed_at, source";
 
 /// How the work on an event ended.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -43,13 +43,26 @@ pub struct Page<T> {
     pub has_more: bool,
 }
 
+/// An event of a list, with what Stripe wrote of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ListedEvent {
+    /// The event.
+    pub event: Event,
+    /// The same as it came. There may be links in it.
+    pub json: String,
+}
+
+impl std::fmt::Debug for ListedEvent {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ListedEvent").field("event", &self.event).finish_non_exhaustive()
+    }
+}
+
 /// Which events are asked for.
 #[derive(Clone, Debug, Default)]
 pub struct EventsAsked {
     /// Only those that happened then or later. Stripe keeps 30 days.
     pub since: Option<Moment>,
-    /// Only those that no webhook took.
-    pub undelivered: bool,
     /// The last event of the page before.
     pub after: Option<StripeEventId>,
 }
@@ -249,16 +262,18 @@ impl StripeClient {
     ///
     /// # Errors
     /// [`StripeError`], by the deadline.
-    pub async fn events(&self, asked: &EventsAsked, deadline: Deadline) -> Result<Page<Event>, StripeError> {
+    pub async fn events(&self, asked: &EventsAsked, deadline: Deadline) -> Result<Page<ListedEvent>, StripeError> {
         let since = asked.since.map(|since| since.utc().timestamp().to_string());
         let since = since.as_deref().map(|since| ("created[gte]", since));
-        let undelivered = asked.undelivered.then_some(("delivery_success", "false"));
         let after = asked.after.as_ref().map(|id| ("starting_after", id.as_str()));
-        let url = self.list("v1/events", [since, undelivered, after].into_iter().flatten());
+        let url = self.list("v1/events", [since, after].into_iter().flatten());
         self.0
             .caller
             .get(Endpoint::Events, url, deadline, |list: List<Box<RawValue>>| {
-                let items = list.data.iter().map(|json| Event::read(json.get().as_bytes(), self.hosts()));
+                let items = list.data.iter().map(|json| {
+                    let event = Event::read(json.get().as_bytes(), self.hosts())?;
+                    Ok(ListedEvent { event, json: json.get().to_owned() })
+                });
                 let items: Result<_, NoEvent> = items.collect();
                 Ok(Page { items: items.map_err(|_none| "an event in the list is none")?, has_more: list.has_more })
             })

@@ -18,7 +18,7 @@ mod limits;
 mod objects;
 pub mod webhook;
 
-pub use client::{EventsAsked, InvoicesAsked, Page, StripeClient};
+pub use client::{EventsAsked, InvoicesAsked, ListedEvent, Page, StripeClient};
 pub use config::{ApiKey, BaseUrl, StripeConfig, StripeConfigError, StripeLimits};
 pub use deadline::Deadline;
 pub use error::{Endpoint, StripeError, StripeErrorKind};

@@ -33,6 +33,7 @@ mod links;
 mod lists;
 mod livemode;
 mod metrics;
+mod missed;
 mod outages;
 mod pay_url;
 mod persisted;

@@ -151,7 +151,9 @@ async fn every_metric_is_described_and_every_description_is_of_a_metric() {
     assert_eq!((came("token", "refused", "malformed"), came("token", "refused", "expired")), (1, 1));
     assert_eq!(came("none", "refused", "absent"), 1);
     let looked_up = |kind, result| count(&text, "billing_auth_lookups_total", &[("kind", kind), ("result", result)]);
-    assert_eq!((looked_up("key", "miss"), looked_up("key", "hit")), (2, 1), "{text}");
+    // Two keys in three requests; one is looked up again where seconds passed between them.
+    let keys = (looked_up("key", "miss"), looked_up("key", "hit"));
+    assert!(keys == (2, 1) || keys == (3, 0), "{text}");
     assert!(looked_up("token", "hit") >= 4 && looked_up("revoked_tokens", "hit") >= 1);
     let asked = |result| count(&text, "billing_document_persisted_queries_total", &[("result", result)]);
     assert_eq!([asked("miss"), asked("registered"), asked("hit"), asked("mismatch")], [1, 1, 1, 1], "{text}");

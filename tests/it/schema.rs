@@ -496,6 +496,7 @@ fn vocabularies() -> Vec<Vocabulary> {
         ("invoice_events", "source", e::EventSource::words()),
         ("source_documents", "system", e::SourceSystem::words()),
         ("webhook_events", "status", e::WebhookStatus::words()),
+        ("webhook_events", "source", e::InboxSource::words()),
         ("credentials", "kind", e::CredentialKind::words()),
     ];
     systems.into_iter().chain(others).map(|(table, column, words)| Vocabulary { table, column, words }).collect()
@@ -529,8 +530,8 @@ fn row_shapes() -> BTreeMap<&'static str, Vec<Field>> {
         shape::<e::customer::Entity>(),
         shape::<e::customer_snapshot::Entity>(),
         shape::<e::discount::Entity>(),
-        shape::<e::invoice::Entity>(),
         shape::<e::idempotency_key::Entity>(),
+        shape::<e::invoice::Entity>(),
         shape::<e::invoice_change::Entity>(),
         shape::<e::invoice_event::Entity>(),
         shape::<e::job::Entity>(),
