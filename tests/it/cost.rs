@@ -187,3 +187,15 @@ async fn the_operation_that_runs_is_the_one_that_costs_with_its_variables() {
         assert_eq!(answer["extensions"]["cost"]["requested"], requested, "{name} {variables} {answer}");
     }
 }
+
+/// It has two defaults, and what the operation costs could follow either. So said a document of `./dev fuzz 1000000`.
+#[tokio::test]
+async fn an_operation_that_declares_a_variable_twice_does_not_run_at_either_cost() {
+    let app = TestApp::new().await;
+    for variables in ["$n: Int, $n: Int = 1", "$n: Int = 1, $n: Int = 100", "$n: Int = 100, $n: Int = 1"] {
+        let query = format!("query({variables}) {{ invoices(first: $n) {{ nodes {{ id }} }} }}");
+        let answer = app.ask(&app.token("merchant"), &query, json!({})).await;
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED", "{answer}");
+        assert_eq!(answer.get("data"), None, "{answer}");
+    }
+}
