@@ -111,13 +111,14 @@ impl Limits {
     /// What settings may loosen each to; what the gate guards against does not happen below. Measured on the 16 MiB of a
     /// worker's stack, in a build without optimisation:
     ///
-    /// - values and types overflow it between 2,000 and 3,000 brackets, and the 8 MiB of a command's main thread have room
-    ///   for half of that, of which a quarter may be used;
-    /// - resolvers inside each other overflow it between 98 and 122 fields on one path, of which a quarter may be used;
+    /// - lists in values overflow it between 2,000 and 3,000 brackets. A command's main thread has 8 MiB; half of 2,000 is
+    ///   assumed for it, not measured, and a quarter of that may be used;
+    /// - resolvers inside each other overflow it between 98 and 146 fields on one path through pages, and between 122 and
+    ///   162 through plain lists; a quarter of 98 may be used;
     /// - the parser has 64 selection sets inside each other, in the text;
     /// - 10,000 fields, written out, take 35 MB while they are validated, and 50,000 take 160 MB and half a second;
-    /// - introspection costs nothing: 60 aliases of two lists inside each other are an answer of 12 MB already, and a third
-    ///   list would multiply it once more.
+    /// - introspection costs nothing: two lists inside each other were 195 kB, so that 60 aliases of them come to some 12 MB,
+    ///   and a third list would multiply that once more.
     pub const CEILING: Self = Self {
         document_bytes: 100_000,
         tokens: 10_000,
