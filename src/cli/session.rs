@@ -114,7 +114,9 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
             } else if rows.is_empty() {
                 output::line("There are none.");
             } else {
-                rows.iter().for_each(|row| output::line(line(row, now)));
+                for row in &rows {
+                    output::line(line(row, now));
+                }
             }
         }
         Command::Revoke { id, tenant, json } => {

@@ -42,7 +42,7 @@ pub(super) struct IssueApiKeyInput {
     /// What you call this request, 1 to 255 bytes, such as a UUID; yours alone, whatever others call theirs. Sent again
     /// within a day with the same input, it issues nothing: the key of the first time is given back with
     /// `alreadyIssued: true`, and without its secret, of which only a digest is kept. Where the first answer was lost,
-    /// rotate that key for another secret. With another input it is refused: IDEMPOTENCY_KEY_REUSED.
+    /// rotate that key for another secret. With another input it is refused: `IDEMPOTENCY_KEY_REUSED`.
     idempotency_key: Option<String>,
     /// Given back as it is, at most 255 bytes.
     client_mutation_id: Option<String>,

@@ -47,14 +47,12 @@ pub(super) async fn revoke_own(
     input: RevokeOwnTokenInput,
 ) -> Result<RevokeTokenPayload, Failure> {
     let client_mutation_id = given_back(input.client_mutation_id)?;
-    match request.viewer.token() {
-        Some(jti) => refuse(request, Which::Own(jti), client_mutation_id).await,
-        None => {
-            let message = "This request has no token. A session ends by DELETE /v1/session, a key by revokeApiKey.";
-            let error = UserError::of_all(UserErrorCode::NotFound, message);
-            Ok(RevokeTokenPayload { client_mutation_id, revoked_at: None, user_errors: vec![error] })
-        }
+    if let Some(jti) = request.viewer.token() {
+        return refuse(request, Which::Own(jti), client_mutation_id).await;
     }
+    let message = "This request has no token. A session ends by DELETE /v1/session, a key by revokeApiKey.";
+    let error = UserError::of_all(UserErrorCode::NotFound, message);
+    Ok(RevokeTokenPayload { client_mutation_id, revoked_at: None, user_errors: vec![error] })
 }
 
 async fn refuse(
