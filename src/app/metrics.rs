@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use crate::domain::clock::Clock;
 use crate::http::{self, AppState, Transport};
-use crate::stats::{self, InboxStatus, PREFIX, ProcessStats, ReconcilerStats, Registry, StripeStats};
+use crate::stats::{self, ConnectionStats, InboxStatus, PREFIX, ProcessStats, ReconcilerStats, Registry, StripeStats};
 use crate::store::{StoreError, webhook_event};
 
 /// How long the database may take to tell of the inbox. Prometheus waits 10 seconds by default.
@@ -37,7 +37,9 @@ impl Metrics {
         let process = ProcessStats::started(Clock::system().now().utc().timestamp());
         process.register(&mut registry, state.store.engine());
         let own = registry.sub_registry_with_prefix(PREFIX);
+        state.stats.connections.register(own);
         state.stats.http.register(own);
+        state.stats.room.register(own);
         state.stats.graphql.register(own);
         state.auth.stats().register(own);
         state.rates.limiter.stats().register(own);
@@ -96,7 +98,7 @@ impl Metrics {
             // An error means that nobody can say so any more, which is as good.
             let _asked = stop.wait_for(|stop| *stop).await;
         };
-        http::serve(listener, router, Transport::default(), stopped, STOP_TIMEOUT).await;
+        http::serve(listener, router, Transport::default(), ConnectionStats::default(), stopped, STOP_TIMEOUT).await;
     }
 }
 

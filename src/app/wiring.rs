@@ -223,7 +223,7 @@ pub async fn serve(
 ) -> Result<(), AppError> {
     descriptors::reserve(config.transport.connections_max);
     let listen = |source| AppError::Listen { address: config.listen, source };
-    let listener = TcpListener::bind(config.listen).await.map_err(listen)?;
+    let listener = http::listen(config.listen).map_err(listen)?;
     let address = listener.local_addr().map_err(listen)?;
     let metrics_listener = metrics_listener(config).await?;
     if let Some(options) = &demo {
@@ -272,7 +272,8 @@ pub async fn serve(
     };
     tracing::info!(%address, database = ready.database, engine = store.engine(), "Ready");
     announce(&ready, demo.as_ref());
-    http::serve(listener, http::router(state), config.transport.clone(), stop, config.shutdown_deadline).await;
+    let (transport, connections) = (config.transport.clone(), state.stats.connections.clone());
+    http::serve(listener, http::router(state), transport, connections, stop, config.shutdown_deadline).await;
     if let Some(worker) = worker {
         worker.stop(WORKER_TIMEOUT).await;
     }
@@ -551,6 +552,7 @@ fn state(
     (links, inbox, limiter): (Links, Inbox, Arc<Limiter>),
     (demo, address): (Option<&Demo>, SocketAddr),
 ) -> AppState {
+    let stats = RequestStats::default();
     AppState {
         schema,
         store,
@@ -566,9 +568,9 @@ fn state(
         explorer_config: demo
             .map_or_else(|| demo::plain_explorer_config(GRAPHQL_PATH), |demo| demo.explorer_config(GRAPHQL_PATH)),
         debug_for_everyone: demo.is_some(),
-        stats: RequestStats::default(),
+        room: Room::new(&config.transport, &stats.room),
+        stats,
         transport: config.transport.clone(),
-        room: Room::new(&config.transport),
         limits: config.limits,
         rates: Rates { limiter, settings: config.rate.settings },
         draining: AtomicBool::new(false),

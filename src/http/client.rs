@@ -76,6 +76,7 @@ fn place(state: &AppState, request: &Request) -> Result<Option<Place>, Refusal> 
         return Err(Refusal::HeadersTooLarge);
     }
     if request.extensions().get::<Clogged>().is_some() {
+        state.stats.room.unread_refused();
         return Err(Refusal::Overloaded);
     }
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);

@@ -2,7 +2,7 @@
 //!
 //! One request runs: who asks (`client.rs`) → request id and log line (`request_id.rs`) → whether it may go on
 //! (`client.rs`) → route → for `/graphql` credentials (`csrf.rs`, `viewer.rs`), negotiation, parameters, a place to work
-//! (`room.rs`), document and cost (`documents/`, `cost.rs`), execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs`
+//! (`room/`), document and cost (`documents/`, `cost.rs`), execution (`graphql.rs`) → answer (`answer.rs`, or `error.rs`
 //! when nothing ran). [`serve()`] accepts connections and ends them (`accept/`). Bodies are read here only, and never
 //! beyond their limit.
 
@@ -45,10 +45,10 @@ use crate::auth::Authenticator;
 use crate::domain::clock::Clock;
 use crate::graphql::Schema;
 use crate::links::Links;
-use crate::stats::{GraphqlStats, HttpStats};
+use crate::stats::{ConnectionStats, GraphqlStats, HttpStats, RoomStats};
 use crate::store::Store;
 
-pub use accept::serve;
+pub use accept::{listen, serve};
 pub use cost::CostLimits;
 pub use documents::{
     DocumentFault, DocumentHash, DocumentSettings, Documents, Manifest, ManifestError, Trusted, TrustedMode, Written,
@@ -111,6 +111,10 @@ pub struct RequestStats {
     pub http: HttpStats,
     /// Operations of GraphQL.
     pub graphql: GraphqlStats,
+    /// Connections, whatever is asked on them.
+    pub connections: ConnectionStats,
+    /// Places to work.
+    pub room: RoomStats,
 }
 
 /// All routes.

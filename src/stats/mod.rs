@@ -5,6 +5,7 @@
 //! counted. What `docs/operations.md` says of each metric is held to these files by a test.
 
 mod auth;
+mod connections;
 mod documents;
 mod graphql;
 mod http;
@@ -12,11 +13,13 @@ mod links;
 mod process;
 mod rate;
 mod reconciler;
+mod room;
 mod store;
 mod stripe;
 mod webhooks;
 
 pub use self::auth::AuthStats;
+pub use self::connections::{ConnectionStats, OpenConnection};
 pub use self::documents::{DocumentStats, Persisted, Source};
 pub use self::graphql::{GraphqlStats, Outcome};
 pub use self::http::{HttpStats, InFlight};
@@ -24,6 +27,7 @@ pub use self::links::{LinkResult, LinkStats};
 pub use self::process::ProcessStats;
 pub use self::rate::{Limited, RateStats, SharedCall};
 pub use self::reconciler::ReconcilerStats;
+pub use self::room::{DeskStats, RoomStats};
 pub use self::store::{Pool, PoolStats, StoreStats, Waiting};
 pub use self::stripe::{Refused, StripeStats};
 pub use self::webhooks::{InboxStatus, WebhookStats};

@@ -5,8 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use fake_stripe::{Fault, FaultKind, signature};
+use futures::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
 
 use crate::support::hooks::{event, now, object};
 use crate::support::redis::Redis;
@@ -184,6 +187,82 @@ async fn every_metric_is_described_and_every_description_is_of_a_metric() {
     assert!(count(&text, "process_resident_memory_bytes", &[]) > 1_000_000);
     let (_, err) = served.stop();
     assert!(!err.contains("panicked"), "{err}");
+}
+
+/// Waits until what is counted is as wanted.
+async fn until(served: &Served, what: &str, wanted: impl Fn(&str) -> bool) {
+    let mut text = String::new();
+    for _ in 0..500 {
+        text = served.metrics().await;
+        if wanted(&text) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("{what}: {text}");
+}
+
+#[tokio::test]
+async fn connections_are_counted_with_why_there_are_no_more_of_them() {
+    let served = Served::demo(|command| {
+        command.env("BILLING_CONNECTIONS_PER_ADDRESS", "3").env("BILLING_HEADERS_TIMEOUT_MS", "500");
+        command.env("BILLING_IDLE_TIMEOUT_MS", "500");
+    })
+    .await;
+    let address = served.url("").trim_start_matches("http://").to_owned();
+    let connect = || TcpStream::connect(&address);
+    let (silent, mut resting, _third) = (connect().await, connect().await.unwrap(), connect().await);
+    until(&served, "open", |text| count(text, "billing_connections", &[]) == 3).await;
+    let _one_more = connect().await;
+    let refused = |text: &str| count(text, "billing_connections_refused_total", &[("reason", "address")]);
+    until(&served, "refused", |text| refused(text) == 1).await;
+    resting.write_all(b"GET /livez HTTP/1.1\r\nhost: gateway\r\n\r\n").await.unwrap();
+    let overdue = |text: &str, state| count(text, "billing_connections_overdue_total", &[("state", state)]);
+    until(&served, "overdue", |text| overdue(text, "headers") >= 2 && overdue(text, "idle") == 1).await;
+    drop(silent);
+    until(&served, "closed", |text| count(text, "billing_connections", &[]) == 0).await;
+    assert_eq!(count(&served.metrics().await, "billing_connections_accepted_total", &[]), 3);
+    served.stop();
+}
+
+#[tokio::test]
+async fn requests_that_find_no_place_are_counted_with_why() {
+    let served = Served::demo(|command| {
+        command.env("BILLING_EXECUTING_MAX", "1").env("BILLING_QUEUE_MAX", "1").env("BILLING_QUEUE_TIMEOUT_MS", "300");
+    })
+    .await;
+    served.fake.fault(Fault::new(FaultKind::Hang));
+    let query = "query($id: ID!) { invoice(id: $id) { id payUrl } }";
+    let id = json!({ "id": served.invoice("overage-week") });
+    let ask = || served.ask(query, id.clone());
+    let in_all = |text: &str, name: &str| count(text, name, &[("room", "all")]);
+    let refused =
+        |text: &str, reason| count(text, "billing_room_refusals_total", &[("room", "all"), ("reason", reason)]);
+    let works = until(&served, "works", |text| in_all(text, "billing_room_working") == 1);
+    let others = async {
+        works.await;
+        let waits =
+            until(&served, "waits", |text| in_all(text, "billing_room_waiting") == 1 || refused(text, "waited") > 0);
+        let full = async {
+            waits.await;
+            ask().await
+        };
+        let (waited, full) = tokio::join!(ask(), full);
+        assert_eq!(waited.status(), StatusCode::SERVICE_UNAVAILABLE);
+        full.status()
+    };
+    let (first, last) = tokio::join!(ask(), others);
+    assert_eq!(first.status(), StatusCode::OK);
+    let text = served.metrics().await;
+    assert!(refused(&text, "waited") >= 1, "{text}");
+    assert_eq!(refused(&text, "waited") + refused(&text, "full") + u64::from(last == StatusCode::OK), 2, "{text}");
+    assert!(count(&text, "billing_room_wait_seconds_count", &[("room", "all")]) >= 1, "{text}");
+    assert_eq!(in_all(&text, "billing_room_working") + in_all(&text, "billing_room_waiting"), 0, "{text}");
+    // The pace is known now, and nobody gets a place in that time.
+    let answers = join_all((0..4).map(|_n| ask())).await;
+    assert!(answers.iter().any(|answer| answer.status() == StatusCode::SERVICE_UNAVAILABLE));
+    assert!(refused(&served.metrics().await, "hopeless") >= 1);
+    served.stop();
 }
 
 #[tokio::test]

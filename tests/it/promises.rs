@@ -6,10 +6,12 @@
 
 mod clients;
 mod clock;
+mod crowd;
 mod database;
 mod disk;
 mod hostile;
 mod memory;
+mod overload;
 mod replay;
 mod served;
 mod table;

@@ -14,24 +14,30 @@ pub(super) mod places;
 mod pulse;
 mod socket;
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::error;
 use super::transport::Transport;
+use crate::stats::ConnectionStats;
 use connection::{Shared, converse};
 use places::{NoPlace, Places};
 
 /// How long connections are still accepted after the signal; a deadline shorter than this cuts it.
 const LAST_CALL: Duration = Duration::from_millis(200);
+
+/// Connections that may wait to be accepted: those of a tenth of a second when ten thousand come in one. The 128 that are
+/// usual are used up while the processor is busy for ten milliseconds.
+const BACKLOG: u32 = 1024;
 
 /// Pause after the system refused a connection, which it does when it has no descriptors left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -39,19 +45,33 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How often it is said that connections are refused.
 const REFUSED_INTERVAL: Duration = Duration::from_secs(10);
 
+/// Listens at `address`, with room for many connections that wait to be accepted: the system drops what goes beyond
+/// without a word, and the client tries again a second later.
+///
+/// # Errors
+/// The system's own.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
 /// Serves `router` on `listener` as `transport` says until `shutdown` is ready, and returns at most `deadline` later.
+/// Connections are counted in `stats`.
 ///
 /// Whoever makes `shutdown` sets [`AppState::draining`](super::AppState) before it is ready.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
     transport: Transport,
+    stats: ConnectionStats,
     shutdown: impl Future<Output = ()> + Send,
     deadline: Duration,
 ) {
     let (stop, stopping) = watch::channel(false);
     let places = Places::new(transport.connections_max, transport.connections_per_address);
-    let shared = Arc::new(Shared { router, transport });
+    let shared = Arc::new(Shared { router, transport, stats });
     let mut connections =
         Connections { shared, places, stopping, running: JoinSet::new(), refused: Refused::default() };
     connections.accept_until(&listener, shutdown).await;
@@ -97,6 +117,7 @@ impl Connections {
             }
             Err(why) => {
                 self.refused.count(why, peer);
+                self.shared.stats.refused(why.word());
                 turn_away(&stream);
             }
         }

@@ -29,6 +29,16 @@ pub(crate) enum NoPlace {
     Address,
 }
 
+impl NoPlace {
+    /// One word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Total => "total",
+            Self::Address => "address",
+        }
+    }
+}
+
 /// One place.
 #[derive(Debug)]
 pub(crate) struct Place {

@@ -23,6 +23,17 @@ pub(super) enum Overdue {
     Answer,
 }
 
+impl Overdue {
+    /// One word for it.
+    pub(super) const fn word(self) -> &'static str {
+        match self {
+            Self::Headers => "headers",
+            Self::Idle => "idle",
+            Self::Answer => "answer",
+        }
+    }
+}
+
 /// How long each may take.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Times {
@@ -49,6 +60,8 @@ struct State {
     is_http2: bool,
     /// Requests from their headers to the end of their answer.
     running: usize,
+    /// Requests that began.
+    requests: u64,
     /// When headers began that are not complete.
     headers_since: Option<Instant>,
     /// When the last request ended.
@@ -77,6 +90,7 @@ impl Pulse {
         let state = State {
             is_http2: false,
             running: 0,
+            requests: 0,
             headers_since: Some(now),
             idle_since: now,
             blocked_since: None,
@@ -110,6 +124,7 @@ impl Pulse {
         let mut state = self.lock();
         state.is_http2 = is_http2;
         state.running = state.running.saturating_add(1);
+        state.requests = state.requests.saturating_add(1);
         state.headers_since = None;
         Running { pulse: Arc::clone(self), answer: None, held: 0 }
     }
@@ -144,6 +159,31 @@ impl Pulse {
                 None => sleep_until(look_again).await,
             }
         }
+    }
+
+    /// How many requests began.
+    pub(super) fn requests(&self) -> u64 {
+        self.lock().requests
+    }
+
+    /// Waits until nothing has been under way for so long.
+    pub(super) async fn rests_for(&self, time: Duration) {
+        loop {
+            let now = Instant::now();
+            match self.rests_since() {
+                Some(since) if since + time <= now => return,
+                Some(since) => sleep_until(since + time).await,
+                // What ends while this sleeps has rested for long enough at the next look, or soon after it.
+                None => sleep_until(now + time).await,
+            }
+        }
+    }
+
+    /// Since when the client has neither asked nor had something to read.
+    fn rests_since(&self) -> Option<Instant> {
+        let state = self.lock();
+        let rests = state.running == 0 && state.headers_since.is_none() && state.blocked_since.is_none();
+        rests.then_some(state.idle_since)
     }
 
     /// Each change is one step, so a panic of a holder leaves nothing half done.
@@ -261,6 +301,24 @@ mod tests {
         assert_eq!(next(&pulse), Some((Overdue::Answer, 30)));
         pulse.sent();
         assert_eq!(next(&pulse), Some((Overdue::Idle, 75)));
+    }
+
+    #[tokio::test]
+    async fn a_connection_rests_when_nothing_was_under_way_for_a_while() {
+        let pulse = Pulse::new(TIMES);
+        assert!(pulse.rests_since().is_none(), "its first headers are still to come");
+        let request = pulse.begin(false);
+        assert!(pulse.rests_since().is_none());
+        drop(request);
+        pulse.blocked();
+        assert!(pulse.rests_since().is_none(), "the answer is not read");
+        pulse.sent();
+        let begun = Instant::now();
+        pulse.rests_for(MOMENT * 4).await;
+        assert!(begun.elapsed() >= MOMENT * 3, "{:?}", begun.elapsed());
+        pulse.received();
+        assert!(pulse.rests_since().is_none(), "the next one's headers come");
+        assert_eq!(pulse.requests(), 1);
     }
 
     #[tokio::test]

@@ -192,6 +192,8 @@ impl TestApp {
             store.close().await.unwrap();
             store = Store::open(&url, &pools).await.unwrap();
         }
+        let stats = RequestStats::default();
+        let connections = stats.connections.clone();
         let state = AppState {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
@@ -204,9 +206,9 @@ impl TestApp {
             explorer: ExplorerMode::Fallback,
             explorer_config: demo.explorer_config("/graphql"),
             debug_for_everyone: true,
-            stats: RequestStats::default(),
+            room: Room::new(&transport, &stats.room),
+            stats,
             transport: transport.clone(),
-            room: Room::new(&transport),
             limits,
             rates,
             draining: AtomicBool::new(false),
@@ -214,7 +216,8 @@ impl TestApp {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let router = http::router(Arc::new(state));
-        tokio::spawn(http::serve(listener, router, transport, std::future::pending::<()>(), Duration::from_secs(1)));
+        let never = std::future::pending::<()>();
+        tokio::spawn(http::serve(listener, router, transport, connections, never, Duration::from_secs(1)));
         let named = demo.characters.iter().chain(&demo.imported);
         Self {
             client: http_client(),

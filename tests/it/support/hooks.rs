@@ -18,7 +18,7 @@ use billing_gateway::http::{
 };
 use billing_gateway::links::Accounts;
 use billing_gateway::links::Links;
-use billing_gateway::stats::{StripeStats, WebhookStats};
+use billing_gateway::stats::{ConnectionStats, RoomStats, StripeStats, WebhookStats};
 use billing_gateway::store::tenant::System;
 use billing_gateway::store::{DatabaseUrl, Store, Whose, bill};
 use billing_gateway::stripe::webhook::Webhook;
@@ -453,9 +453,9 @@ async fn serve(store: &Store, inbox: Inbox, (rates, limits): (Rates, RequestLimi
         explorer: ExplorerMode::Off,
         explorer_config: json!({}),
         debug_for_everyone: false,
+        room: Room::new(&Transport::default(), &RoomStats::default()),
         stats: RequestStats::default(),
         transport: Transport::default(),
-        room: Room::new(&Transport::default()),
         limits,
         rates,
         draining: AtomicBool::new(false),
@@ -467,6 +467,7 @@ async fn serve(store: &Store, inbox: Inbox, (rates, limits): (Rates, RequestLimi
         listener,
         router,
         Transport::default(),
+        ConnectionStats::default(),
         std::future::pending::<()>(),
         Duration::from_secs(1),
     ));

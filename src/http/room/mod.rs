@@ -1,126 +1,125 @@
 //! How many requests are worked on at the same time, in all and of each tenant, and how many wait.
 //!
-//! Who finds no place waits a moment; when as many wait as may, the next is refused at once. A tenant waits for its own
-//! places first, in a queue of its own: one that has all of them keeps nobody else waiting. Health has no part in this,
-//! and webhooks have a room of their own. A place is taken when the whole body is there, so that slow clients hold none.
+//! Who finds no place waits a moment; when as many wait as may, the next is refused at once, and so is who would wait in
+//! vain (`queue.rs` says how long one may). A tenant waits for its own places first, in a queue of its own: one that has
+//! all of them keeps nobody else waiting. Health has no part in this, and webhooks have a room of their own. A place is
+//! taken when the whole body is there, so that slow clients hold none.
+
+mod desk;
+mod queue;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use entity::TenantId;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::accept::places::{NoPlace, Place, Places};
 use super::transport::Transport;
+use crate::stats::{DeskStats, RoomStats};
+use desk::{Desk, Taken};
+use queue::Rule;
 
 /// Tenants that are remembered before those without requests are forgotten.
 const TENANTS_KEPT: usize = 1024;
 
 /// The room that requests are worked on in.
 pub struct Room {
-    everyone: Desk,
-    webhooks: Desk,
+    everyone: Arc<Desk>,
+    webhooks: Arc<Desk>,
     tenants: Mutex<HashMap<TenantId, Arc<Desk>>>,
     per_tenant: usize,
-    patience: Duration,
+    rule: Rule,
     forwarded: Arc<Places>,
-}
-
-/// Places to work, and places to wait for one.
-struct Desk {
-    places: Arc<Semaphore>,
-    queue: Semaphore,
+    of_tenants: DeskStats,
+    stats: RoomStats,
 }
 
 /// A place to work, for a request of a tenant, until it is dropped.
 #[derive(Debug)]
 pub(super) struct Seat {
-    _of_tenant: OwnedSemaphorePermit,
-    _of_all: OwnedSemaphorePermit,
+    _of_all: Taken,
+    _of_tenant: Taken,
 }
 
 /// There is no place, and none became free in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
+impl From<queue::Refused> for Full {
+    fn from(_why: queue::Refused) -> Self {
+        Self
+    }
+}
+
 impl fmt::Debug for Room {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Room").field("free", &self.everyone.places.available_permits()).finish_non_exhaustive()
+        f.debug_struct("Room").field("free", &self.everyone.free()).finish_non_exhaustive()
     }
 }
 
 impl Room {
-    /// An empty room.
-    pub fn new(transport: &Transport) -> Self {
+    /// An empty room, whose requests are counted in `stats`.
+    pub fn new(transport: &Transport, stats: &RoomStats) -> Self {
+        let rule = Rule::Brisk(transport.queue_timeout);
+        // Stripe sends again what is refused, but hours later: to wait is better.
+        let webhooks = Rule::Patient(transport.queue_timeout);
+        let hooks_max = transport.webhooks_executing_max;
         Self {
-            everyone: Desk::new(transport.executing_max, transport.queue_max),
-            webhooks: Desk::new(transport.webhooks_executing_max, transport.webhooks_executing_max),
+            everyone: Desk::new(rule, transport.executing_max, transport.queue_max, stats.desk("all")),
+            webhooks: Desk::new(webhooks, hooks_max, hooks_max, stats.desk("webhooks")),
             tenants: Mutex::default(),
             per_tenant: transport.executing_per_tenant,
-            patience: transport.queue_timeout,
+            rule,
             forwarded: Places::new(usize::MAX, transport.connections_per_address),
+            of_tenants: stats.desk("tenant"),
+            stats: stats.clone(),
         }
     }
 
     /// A place for a request of `tenant`.
     pub(super) async fn enter(&self, tenant: &TenantId) -> Result<Seat, Full> {
-        let deadline = Instant::now() + self.patience;
+        let deadline = Instant::now() + self.rule.longest();
         let desk = self.desk(tenant);
         let of_tenant = desk.place(deadline).await?;
-        Ok(Seat { _of_tenant: of_tenant, _of_all: self.everyone.place(deadline).await? })
+        Ok(Seat { _of_all: self.everyone.place(deadline).await?, _of_tenant: of_tenant })
     }
 
     /// A place for a webhook.
-    pub(super) async fn enter_inbox(&self) -> Result<OwnedSemaphorePermit, Full> {
-        self.webhooks.place(Instant::now() + self.patience).await
+    pub(super) async fn enter_inbox(&self) -> Result<Taken, Full> {
+        Ok(self.webhooks.place(Instant::now() + self.rule.longest()).await?)
     }
 
     /// A place among the requests of an address that comes through a proxy.
     pub(super) fn forwarded(&self, address: Option<IpAddr>) -> Result<Place, NoPlace> {
-        self.forwarded.take(address)
+        self.forwarded.take(address).inspect_err(|_full| self.stats.address_refused())
     }
 
     fn desk(&self, tenant: &TenantId) -> Arc<Desk> {
         // Whoever panicked with the lock has changed nothing or everything.
         let mut tenants = self.tenants.lock().unwrap_or_else(PoisonError::into_inner);
         if tenants.len() >= TENANTS_KEPT {
-            tenants.retain(|_tenant, desk| desk.places.available_permits() < self.per_tenant);
+            tenants.retain(|_tenant, desk| desk.is_used());
         }
+        let places = self.per_tenant;
         let desk = tenants.entry(tenant.clone());
-        Arc::clone(desk.or_insert_with(|| Arc::new(Desk::new(self.per_tenant, self.per_tenant))))
-    }
-}
-
-impl Desk {
-    fn new(places: usize, queue: usize) -> Self {
-        let size = |wanted: usize| wanted.min(Semaphore::MAX_PERMITS);
-        Self { places: Arc::new(Semaphore::new(size(places))), queue: Semaphore::new(size(queue)) }
-    }
-
-    async fn place(&self, deadline: Instant) -> Result<OwnedSemaphorePermit, Full> {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-            return Ok(place);
-        }
-        let _waiting = self.queue.try_acquire().map_err(|_none_free| Full)?;
-        match timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await {
-            Ok(Ok(place)) => Ok(place),
-            Ok(Err(_)) | Err(_) => Err(Full),
-        }
+        Arc::clone(desk.or_insert_with(|| Desk::new(self.rule, places, places, self.of_tenants.clone())))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use futures::FutureExt;
 
     use super::*;
 
     fn room(executing_max: usize, executing_per_tenant: usize, queue_max: usize) -> Room {
-        Room::new(&Transport { executing_max, executing_per_tenant, queue_max, ..Transport::default() })
+        let transport = Transport { executing_max, executing_per_tenant, queue_max, ..Transport::default() };
+        Room::new(&transport, &RoomStats::default())
     }
 
     fn tenant(name: &str) -> TenantId {
@@ -176,7 +175,7 @@ mod tests {
     #[tokio::test]
     async fn webhooks_have_a_room_of_their_own() {
         let transport = Transport { executing_max: 1, webhooks_executing_max: 1, ..Transport::default() };
-        let room = Room::new(&Transport { queue_timeout: Duration::ZERO, ..transport });
+        let room = Room::new(&Transport { queue_timeout: Duration::ZERO, ..transport }, &RoomStats::default());
         let _seat = room.enter(&tenant("a")).await.unwrap();
         assert_eq!(room.enter(&tenant("b")).await.unwrap_err(), Full);
         let _webhook = room.enter_inbox().await.unwrap();
