@@ -28,13 +28,17 @@ pub struct Followed {
     pub broken: Option<Broken>,
 }
 
-/// Follows the chain of one tenant, or all of them with the operator's.
+/// Hashes of ends of chains that were noted elsewhere, with whose they are.
+pub type Noted = [(TenantId, String)];
+
+/// Follows the chain of one tenant, or all of them with the operator's, and in any case those of which something was
+/// noted.
 ///
 /// # Errors
 /// [`AppError`] when the store is not ready.
-pub async fn verify(config: &StoreConfig, tenant: Option<&TenantId>) -> Result<Vec<Followed>, AppError> {
+pub async fn verify(config: &StoreConfig, tenant: Option<&TenantId>, noted: &Noted) -> Result<Vec<Followed>, AppError> {
     let store = open(config).await?;
-    let followed = verify_in(&store, &System::operator(), tenant).await?;
+    let followed = verify_in(&store, &System::operator(), tenant, noted).await?;
     store.close().await?;
     Ok(followed)
 }
@@ -43,24 +47,35 @@ pub async fn verify(config: &StoreConfig, tenant: Option<&TenantId>) -> Result<V
 ///
 /// # Errors
 /// [`AppError::Store`].
-pub async fn verify_in(store: &Store, system: &System, tenant: Option<&TenantId>) -> Result<Vec<Followed>, AppError> {
+pub async fn verify_in(
+    store: &Store,
+    system: &System,
+    tenant: Option<&TenantId>,
+    noted: &Noted,
+) -> Result<Vec<Followed>, AppError> {
     let reader = store.reader(system, &Arc::default());
-    let chains: BTreeSet<_> = if let Some(tenant) = tenant {
+    let mut chains: BTreeSet<_> = if let Some(tenant) = tenant {
         BTreeSet::from([tenant.clone()])
     } else {
-        let noted = store::audit_log::heads(system, &reader).await?.into_iter().map(|head| head.tenant_id);
+        let heads = store::audit_log::heads(system, &reader).await?.into_iter().map(|head| head.tenant_id);
         let written = store::audit_log::chains(system, &reader).await?;
-        noted.chain(written).collect()
+        heads.chain(written).collect()
     };
+    chains.extend(noted.iter().map(|(tenant, _)| tenant.clone()));
     let mut followed = Vec::new();
     for chain in chains {
-        followed.push(follow(system, &reader, chain).await?);
+        let hashes = noted.iter().filter(|(tenant, _)| *tenant == chain).map(|(_, hash)| hash.clone());
+        followed.push(follow(system, &reader, Follower::expecting(hashes.collect()), chain).await?);
     }
     Ok(followed)
 }
 
-async fn follow(system: &System, reader: &Reader, chain: TenantId) -> Result<Followed, AppError> {
-    let mut follower = Follower::default();
+async fn follow(
+    system: &System,
+    reader: &Reader,
+    mut follower: Follower,
+    chain: TenantId,
+) -> Result<Followed, AppError> {
     let broken = loop {
         let rows = store::audit_log::behind(system, reader, &chain, follower.entries(), PAGE).await?;
         if let Err(why) = rows.iter().try_for_each(|row| follower.follow(row)) {

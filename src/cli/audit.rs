@@ -23,13 +23,17 @@ pub(super) struct Args {
 enum Command {
     /// Follow each tenant's chain from its first entry to its last
     ///
-    /// Prints the number and the hash of each last entry. What is noted of them elsewhere shows later whether the end of
-    /// a chain was cut off. Exit code 1 names the first entry that does not fit.
+    /// Prints the number and the hash of each last entry. Noted elsewhere and given with `--expect-head` later, such a
+    /// hash shows whether the end of a chain was cut off. Exit code 1 names the first entry that does not fit.
     #[command(after_help = "Example:\n  billing-gateway audit verify --json --database-url sqlite://billing-demo.db")]
     Verify {
         /// Only the chain of this tenant
         #[arg(long, value_name = "ID")]
         tenant: Option<String>,
+        /// A chain, as it was printed, and the hash that its last entry had: the entry must still be there. May be
+        /// repeated
+        #[arg(long = "expect-head", value_name = "CHAIN=HASH", value_parser = noted)]
+        noted: Vec<(TenantId, String)>,
         /// Print the chains as JSON
         #[arg(long)]
         json: bool,
@@ -53,9 +57,9 @@ enum Command {
 pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError> {
     let config = settings.store()?;
     match &args.command {
-        Command::Verify { tenant, json } => {
+        Command::Verify { tenant, noted, json } => {
             let tenant = tenant.as_deref().map(TenantId::from);
-            let chains = audit::verify(&config, tenant.as_ref()).await?;
+            let chains = audit::verify(&config, tenant.as_ref(), noted).await?;
             if *json {
                 output::json(&chains.iter().map(followed).collect::<Vec<_>>());
             } else if chains.is_empty() {
@@ -85,9 +89,23 @@ pub(super) async fn run(args: &Args, settings: &Settings) -> Result<(), CliError
     }
 }
 
+/// What the chain is called that is no tenant's.
+const OPERATOR: &str = "operator";
+
 /// Whose a chain is.
 fn name(tenant: &TenantId) -> &str {
-    if tenant.as_str().is_empty() { "operator" } else { tenant.as_str() }
+    if tenant.as_str().is_empty() { OPERATOR } else { tenant.as_str() }
+}
+
+/// The end of a chain as it was noted.
+fn noted(text: &str) -> Result<(TenantId, String), &'static str> {
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    let (chain, hash) = text.split_once('=').ok_or("it is not CHAIN=HASH")?;
+    if chain.is_empty() || hash.len() != 64 || !hash.bytes().all(is_digit) {
+        return Err("it is not CHAIN=HASH, where the hash has 64 digits from 0 to f");
+    }
+    let tenant = if chain == OPERATOR { "" } else { chain };
+    Ok((TenantId::from(tenant), hash.to_owned()))
 }
 
 fn followed(chain: &Followed) -> Value {

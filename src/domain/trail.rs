@@ -2,7 +2,9 @@
 //! out later shows.
 //!
 //! What a chain cannot show by itself is that its newest entries were taken away together with the note of its end:
-//! who must rule that out keeps the number and hash of the end elsewhere.
+//! who must rule that out keeps the hash of the end elsewhere, and has it looked for.
+
+use std::collections::BTreeSet;
 
 use entity::{Instant, Json, TenantId, audit_entry, audit_head};
 use serde_json::json;
@@ -103,6 +105,9 @@ pub enum Broken {
         /// The last there is.
         found: i64,
     },
+    /// An entry whose hash was noted elsewhere is not in the chain: its end was cut off, or all of it was written anew.
+    #[error("the entry with the hash {0}, which was noted elsewhere, is not there")]
+    Noted(String),
 }
 
 /// Follows a chain from its first entry.
@@ -110,15 +115,23 @@ pub enum Broken {
 pub struct Follower {
     last: i64,
     hash: String,
+    /// Hashes that were noted elsewhere and did not come yet.
+    noted: BTreeSet<String>,
 }
 
 impl Default for Follower {
     fn default() -> Self {
-        Self { last: 0, hash: GENESIS.to_owned() }
+        Self::expecting(BTreeSet::new())
     }
 }
 
 impl Follower {
+    /// One that wants to see the entries of these hashes, each of which was the end of the chain once.
+    pub fn expecting(mut noted: BTreeSet<String>) -> Self {
+        noted.remove(GENESIS);
+        Self { last: 0, hash: GENESIS.to_owned(), noted }
+    }
+
     /// Goes on to the next entry.
     ///
     /// # Errors
@@ -136,6 +149,7 @@ impl Follower {
         }
         self.last = row.sequence;
         self.hash.clone_from(&row.hash);
+        self.noted.remove(&row.hash);
         Ok(())
     }
 
@@ -149,15 +163,15 @@ impl Follower {
         &self.hash
     }
 
-    /// Compares the last entry with the noted end.
+    /// Compares the last entry with the noted end, and what came with what was noted elsewhere.
     ///
     /// # Errors
-    /// [`Broken::End`].
+    /// [`Broken::End`], [`Broken::Noted`].
     pub fn end(&self, head: &audit_head::Model) -> Result<(), Broken> {
-        if head.entries == self.last && head.hash == self.hash {
-            return Ok(());
+        if head.entries != self.last || head.hash != self.hash {
+            return Err(Broken::End { noted: head.entries, found: self.last });
         }
-        Err(Broken::End { noted: head.entries, found: self.last })
+        self.noted.first().map_or(Ok(()), |hash| Err(Broken::Noted(hash.clone())))
     }
 }
 
@@ -194,6 +208,25 @@ mod tests {
         let (rows, head) = chain(5);
         assert_eq!(followed(&rows, &head), Ok(()));
         assert_eq!(followed(&[], &start(&"ten_1".into())), Ok(()));
+    }
+
+    #[test]
+    fn an_end_that_was_cut_off_together_with_its_note_shows_where_its_hash_was_kept() {
+        let (mut rows, head) = chain(5);
+        let followed = |rows: &[audit_entry::Model], noted: &str| {
+            let mut follower = Follower::expecting(BTreeSet::from([noted.to_owned(), GENESIS.to_owned()]));
+            rows.iter().try_for_each(|row| follower.follow(row))?;
+            let last = rows.last().map(|row| (row.sequence, row.hash.clone()));
+            let (entries, hash) = last.unwrap_or((0, GENESIS.to_owned()));
+            follower.end(&audit_head::Model { entries, hash, ..head.clone() })
+        };
+        let (third, fifth) = (rows[2].hash.clone(), rows[4].hash.clone());
+        assert_eq!(followed(&rows, &third), Ok(()), "the chain went on since it was noted");
+        assert_eq!(followed(&rows, &fifth), Ok(()));
+        rows.truncate(4);
+        assert_eq!(followed(&rows, &third), Ok(()));
+        assert_eq!(followed(&rows, &fifth), Err(Broken::Noted(fifth.clone())));
+        assert_eq!(followed(&[], &third), Err(Broken::Noted(third.clone())));
     }
 
     #[test]

@@ -30,7 +30,13 @@ async fn log(gateway: &Gateway, tenant: &TenantId, filter: Value) -> Vec<Value> 
 }
 
 async fn broken(gateway: &Gateway, tenant: &TenantId) -> Option<Broken> {
-    let followed = verify_in(&gateway.store, &System::operator(), Some(tenant)).await.unwrap();
+    broken_beside(gateway, tenant, &[]).await
+}
+
+/// The same where hashes of the chain's ends were noted elsewhere.
+async fn broken_beside(gateway: &Gateway, tenant: &TenantId, noted: &[&str]) -> Option<Broken> {
+    let noted: Vec<_> = noted.iter().map(|hash| (tenant.clone(), (*hash).to_owned())).collect();
+    let followed = verify_in(&gateway.store, &System::operator(), Some(tenant), &noted).await.unwrap();
     followed.into_iter().next().unwrap().broken
 }
 
@@ -133,6 +139,40 @@ async fn whoever_changes_the_log_behind_its_back_is_found_out_at_the_first_entry
         assert_eq!(broken(&gateway, &ours).await, Some(Broken::End { noted: 4, found: 1 }));
         db.execute_unprepared(&format!("DELETE FROM audit_log WHERE {mine}")).await.unwrap();
         assert_eq!(broken(&gateway, &ours).await, Some(Broken::End { noted: 4, found: 0 }));
+    })
+    .await;
+}
+
+/// The chain by itself does not show it, and does not pretend to.
+#[tokio::test]
+async fn an_end_that_was_cut_off_with_its_note_is_found_out_by_a_hash_that_was_kept_elsewhere() {
+    for_each_engine(async |engine| {
+        let gateway = Gateway::new(engine).await;
+        let tenant = tenant(&gateway.store, "acme").await;
+        for _ in 0..3 {
+            issue(&gateway, &tenant).await;
+        }
+        let entries = log(&gateway, &tenant, Value::Null).await;
+        let hash = |back: usize| entries[back]["hash"].as_str().unwrap();
+        let (last, before) = (hash(0), hash(1));
+        assert_eq!(broken_beside(&gateway, &tenant, &[last, before]).await, None);
+        let db = gateway.database.connect().await;
+        let unguard = match db.get_database_backend() {
+            DbBackend::Postgres => "DROP TRIGGER audit_log_keeps_its_rows ON audit_log",
+            _ => "DROP TRIGGER audit_log_loses_no_rows",
+        };
+        for statement in [
+            unguard,
+            "DELETE FROM audit_log WHERE sequence = 3",
+            &format!("UPDATE audit_heads SET entries = 2, hash = '{before}' WHERE tenant_id = '{tenant}'"),
+        ] {
+            db.execute_unprepared(statement).await.unwrap();
+        }
+        assert_eq!(broken(&gateway, &tenant).await, None);
+        assert_eq!(broken_beside(&gateway, &tenant, &[before]).await, None);
+        assert_eq!(broken_beside(&gateway, &tenant, &[last]).await, Some(Broken::Noted(last.to_owned())));
+        let gone = TenantId::from("ten_gone");
+        assert_eq!(broken_beside(&gateway, &gone, &[last]).await, Some(Broken::Noted(last.to_owned())));
     })
     .await;
 }
