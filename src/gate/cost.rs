@@ -59,7 +59,7 @@ impl CostTable {
         self.types.entry(type_name.to_owned()).or_default().insert(field.to_owned(), rule);
     }
 
-    /// The rule of a field; there is none for fields of introspection and unknown ones, which cost nothing.
+    /// The rule of a field; there is none for unknown ones, which cost nothing.
     pub fn rule(&self, type_name: &str, field: &str) -> Option<&Rule> {
         self.types.get(type_name)?.get(field)
     }

@@ -7,7 +7,12 @@
 /// Fields of introspection that may stand in a query, with everything below them.
 const INTROSPECTION: [&str; 2] = ["__schema", "__type"];
 
-/// Fields of introspection types that lead to a list of types or fields, and so on to more lists.
+/// Fields of introspection types that are lists. No field outside introspection has one of these names, which a test
+/// holds the schema to: they are counted wherever they stand.
+pub const SCHEMA_LISTS: [&str; 8] =
+    ["types", "directives", "fields", "args", "inputFields", "enumValues", "interfaces", "possibleTypes"];
+
+/// Those that lead to a list of types or fields, and so on to more lists.
 const INTROSPECTION_LISTS: [&str; 4] = ["fields", "inputFields", "interfaces", "possibleTypes"];
 
 /// Where a selection stands in its definition: what is above it.
@@ -73,12 +78,16 @@ pub(super) struct Extent {
     pub(super) fields: usize,
     /// Tokens of the whole definition, its head included.
     pub(super) tokens: usize,
+    /// Fields alone.
+    pub(super) height: usize,
     /// Fields with an alias.
     pub(super) aliases: usize,
     /// Fields that no other field is above.
     pub(super) root_fields: usize,
     /// Fields `__schema` and `__type`.
     pub(super) introspections: usize,
+    /// Fields of each name in [`SCHEMA_LISTS`].
+    pub(super) schema_lists: [usize; SCHEMA_LISTS.len()],
 }
 
 impl Extent {
@@ -96,10 +105,14 @@ impl Extent {
         self.depth_of_any = self.depth_of_any.max(below.fields_above());
         self.lists = self.lists.max(below.lists);
         self.fields = self.fields.saturating_add(1);
+        self.height = self.height.saturating_add(1);
         self.aliases = self.aliases.saturating_add(usize::from(aliased));
         self.root_fields = self.root_fields.saturating_add(usize::from(is_root));
         let introspects = usize::from(INTROSPECTION.contains(&name));
         self.introspections = self.introspections.saturating_add(introspects);
+        for (count, _list) in self.schema_lists.iter_mut().zip(SCHEMA_LISTS).filter(|(_, list)| *list == name) {
+            *count = count.saturating_add(1);
+        }
         below
     }
 
@@ -131,7 +144,11 @@ impl Extent {
     pub(super) fn add_sums(&mut self, other: &Self) {
         self.fields = self.fields.saturating_add(other.fields);
         self.tokens = self.tokens.saturating_add(other.tokens);
+        self.height = self.height.saturating_add(other.height);
         self.aliases = self.aliases.saturating_add(other.aliases);
         self.introspections = self.introspections.saturating_add(other.introspections);
+        for (count, more) in self.schema_lists.iter_mut().zip(other.schema_lists) {
+            *count = count.saturating_add(more);
+        }
     }
 }

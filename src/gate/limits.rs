@@ -4,14 +4,10 @@
 //! the number passes, one above it is refused. "After expansion" means with every fragment written
 //! out at each place it is spread.
 
-/// `__schema` and `__type` fields of one operation, after expansion: one of each, or two of one. They cost nothing, and
-/// each answers with as much as the schema has.
-pub(super) const INTROSPECTIONS_MAX: usize = 2;
-
 /// The most a document may contain.
 ///
 /// Each is a setting between nothing, or as good as nothing, and [`Limits::CEILING`]. The numbers of [`Limits::DEFAULT`]
-/// leave room for `GraphiQL`'s introspection query and for twenty aliases of a full invoice.
+/// leave room for `GraphiQL`'s introspection query and for ten aliases of a full invoice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Length of the text in bytes, comments included.
@@ -42,9 +38,19 @@ pub struct Limits {
     pub introspection_depth_fields: usize,
     /// `fields`, `inputFields`, `interfaces` and `possibleTypes` on one path, after expansion.
     ///
-    /// Each multiplies the answer by the fields of a type, and introspection costs nothing: four of
-    /// them over sixty types of ten fields ask for 600,000 objects. Tools nest one, at most two.
+    /// Each multiplies the answer by the fields of a type: four of them over sixty types of ten fields
+    /// ask for 600,000 objects. Tools nest one, at most two.
     pub introspection_lists: usize,
+    /// Fields `__schema` and `__type` of one operation, after expansion.
+    ///
+    /// The schema is the same however often it is asked for, and tools ask once.
+    pub introspections: usize,
+    /// How often one operation asks for the same list of introspection, after expansion: `types`,
+    /// `directives`, `fields`, `args`, `inputFields`, `enumValues`, `interfaces` or `possibleTypes`.
+    ///
+    /// With aliases the whole schema would be answered thirty times. The standard query has `args`
+    /// in two places, and every other list in one.
+    pub introspection_repeats: usize,
     /// Selection sets on one path, after expansion; a spread and an inline fragment are a level.
     ///
     /// The executor recurses once per level. The schema is built with the ceiling as the library's own limit, so that
@@ -55,6 +61,11 @@ pub struct Limits {
     /// The validators walk the expanded document, and fragments that spread the next one twice
     /// make it grow as a power of two: 1 kB of text reaches 2^28.
     pub expanded_fields: usize,
+    /// Fields of one operation, after expansion, those of introspection among them.
+    ///
+    /// The reference query has 44, the standard introspection query 230: room for ten aliases of a
+    /// whole bill.
+    pub height_fields: usize,
     /// Tokens of all operations together, after expansion.
     ///
     /// Bounds the arguments as [`Limits::expanded_fields`] bounds the fields: the validators
@@ -96,8 +107,11 @@ impl Limits {
         depth_fields: 12,
         introspection_depth_fields: 20,
         introspection_lists: 2,
+        introspections: 1,
+        introspection_repeats: 2,
         selection_levels: 32,
         expanded_fields: 10_000,
+        height_fields: 500,
         expanded_tokens: 50_000,
         aliases: 30,
         root_fields: 20,
@@ -117,8 +131,8 @@ impl Limits {
     ///   162 through plain lists; a quarter of 98 may be used;
     /// - the parser has 64 selection sets inside each other, in the text;
     /// - 10,000 fields, written out, take 35 MB while they are validated, and 50,000 take 160 MB and half a second;
-    /// - introspection costs nothing: two lists inside each other were 195 kB, so that 60 aliases of them come to some 12 MB,
-    ///   and a third list would multiply that once more.
+    /// - two lists of introspection inside each other were 195 kB, so that 60 aliases of them come to some 12 MB, and a third
+    ///   list would multiply that once more.
     pub const CEILING: Self = Self {
         document_bytes: 100_000,
         tokens: 10_000,
@@ -127,8 +141,11 @@ impl Limits {
         depth_fields: 24,
         introspection_depth_fields: 40,
         introspection_lists: 2,
+        introspections: 2,
+        introspection_repeats: 4,
         selection_levels: 64,
         expanded_fields: 20_000,
+        height_fields: 20_000,
         expanded_tokens: 100_000,
         aliases: 60,
         root_fields: 100,

@@ -52,6 +52,10 @@ pub struct Measured {
     pub introspection_lists: usize,
     /// Most `__schema` and `__type` fields of any one operation, after expansion.
     pub introspections: usize,
+    /// How often any one operation asks for the same list of introspection, after expansion.
+    pub introspection_repeats: usize,
+    /// Most fields of any one operation, after expansion.
+    pub height: usize,
     /// Fields and spreads of all operations together or of any fragment, after expansion.
     pub fields_expanded: usize,
     /// Tokens of all operations together or of any fragment, after expansion.
@@ -117,6 +121,9 @@ impl Measured {
         self.introspection_depth = self.introspection_depth.max(extent.introspection_depth);
         self.introspection_lists = self.introspection_lists.max(extent.lists);
         self.introspections = self.introspections.max(extent.introspections);
+        let most_of_a_list = extent.schema_lists.into_iter().max().unwrap_or_default();
+        self.introspection_repeats = self.introspection_repeats.max(most_of_a_list);
+        self.height = self.height.max(extent.height);
         self.root_fields = self.root_fields.max(extent.root_fields);
     }
 
@@ -190,6 +197,7 @@ mod tests {
                 depth: 3,
                 fields_expanded: 4,
                 tokens_expanded: 35,
+                height: 4,
                 aliases: 1,
                 root_fields: 1,
                 ..Measured::default()
@@ -205,6 +213,7 @@ mod tests {
         assert_eq!(measured.root_fields, 3);
         assert_eq!(measured.aliases, 3);
         assert_eq!(measured.fields_expanded, 1 + 3 + 3 * 2);
+        assert_eq!(measured.height, 1 + 3 * 2);
         assert_eq!(measured.tokens_expanded, 14 + 3 * 12);
     }
 
@@ -213,6 +222,7 @@ mod tests {
         let measured = measure("query A { a b } query B { a { b { c } } } query C { a b c }");
         assert_eq!(measured.root_fields, 3);
         assert_eq!(measured.depth, 3);
+        assert_eq!(measured.height, 3);
         assert_eq!(measured.fields_expanded, 8);
     }
 
@@ -258,6 +268,16 @@ mod tests {
     }
 
     #[test]
+    fn the_list_of_introspection_that_is_asked_for_most_counts_wherever_it_stands() {
+        let measured = measure(
+            "{ __schema { ...S x: types { name } } } query B { __schema { directives { args { name } } } } \
+             fragment S on __Schema { types { fields { args { name } } } a: types { fields { name } } }",
+        );
+        assert_eq!(measured.introspection_repeats, 3);
+        assert_eq!(measured.introspections, 1);
+    }
+
+    #[test]
     fn a_doubling_chain_saturates_instead_of_overflowing() {
         let mut document = String::from("{ ...F0 } fragment F90 on T { x: a }");
         for level in 0..90 {
@@ -266,7 +286,7 @@ mod tests {
         }
         let measured = measure(&document);
         assert_eq!(measured.fields_expanded, usize::MAX);
-        assert_eq!(measured.aliases, usize::MAX);
+        assert_eq!((measured.aliases, measured.height), (usize::MAX, usize::MAX));
         assert_eq!(measured.root_fields, usize::MAX);
         assert_eq!(measured.levels, 92);
     }
@@ -335,6 +355,7 @@ mod tests {
             prop_assert_eq!(folded.root_fields, plain.root_fields);
             prop_assert_eq!(folded.depth, plain.depth);
             prop_assert_eq!(folded.levels, plain.levels);
+            prop_assert_eq!(folded.height, plain.height);
         }
 
         #[test]

@@ -22,11 +22,11 @@ mod size;
 use std::fmt;
 
 use lexer::Unreadable;
-use limits::INTROSPECTIONS_MAX;
 use order::Endless;
 use outline::Outline;
 
 pub use cost::{CostTable, Rule, Times};
+pub use extent::SCHEMA_LISTS;
 pub use limits::Limits;
 pub use measure::Measured;
 pub use plan::CostPlan;
@@ -89,12 +89,21 @@ pub enum GateError {
     /// Over [`Limits::introspection_lists`].
     #[error("too many of `fields`, `inputFields`, `interfaces`, `possibleTypes` inside each other: {0}")]
     IntrospectionListsTooDeep(Excess),
+    /// Over [`Limits::introspections`].
+    #[error("an operation asks for the schema too often: {0}")]
+    TooManyIntrospections(Excess),
+    /// Over [`Limits::introspection_repeats`].
+    #[error("an operation asks too often for the same list of the schema, fragments written out: {0}")]
+    TooManyIntrospectionRepeats(Excess),
     /// Over [`Limits::selection_levels`].
     #[error("selection sets are nested too deep, fragments written out: {0}")]
     LevelsTooDeep(Excess),
     /// Over [`Limits::expanded_fields`].
     #[error("the document has too many fields, fragments written out: {0}")]
     TooManyExpandedFields(Excess),
+    /// Over [`Limits::height_fields`].
+    #[error("an operation has too many fields, fragments written out: {0}")]
+    TooManyFields(Excess),
     /// Over [`Limits::expanded_tokens`].
     #[error("the document has too many tokens, fragments written out: {0}")]
     TooManyExpandedTokens(Excess),
@@ -104,9 +113,6 @@ pub enum GateError {
     /// Over [`Limits::root_fields`].
     #[error("an operation has too many root fields, fragments written out: {0}")]
     TooManyRootFields(Excess),
-    /// Over the number of `__schema` and `__type` fields that one operation may have.
-    #[error("an operation has too many introspection fields, fragments written out: {0}")]
-    TooManyIntrospections(Excess),
     /// Over [`Limits::directives`].
     #[error("the document has too many directives: {0}")]
     TooManyDirectives(Excess),
@@ -151,10 +157,12 @@ impl GateError {
             | Self::IntrospectionListsTooDeep(_)
             | Self::LevelsTooDeep(_) => "QUERY_TOO_DEEP",
             Self::TooManyExpandedFields(_)
+            | Self::TooManyFields(_)
+            | Self::TooManyIntrospections(_)
+            | Self::TooManyIntrospectionRepeats(_)
             | Self::TooManyExpandedTokens(_)
             | Self::TooManyAliases(_)
             | Self::TooManyRootFields(_)
-            | Self::TooManyIntrospections(_)
             | Self::TooManyDirectives(_)
             | Self::TooManyFieldDirectives(_)
             | Self::TooManyOperations(_)
@@ -212,9 +220,11 @@ fn admit(found: &Measured, most: &Limits) -> Result<(), GateError> {
     within(found.depth, most.depth_fields, Refusal::DepthTooDeep)?;
     within(found.introspection_depth, most.introspection_depth_fields, Refusal::IntrospectionTooDeep)?;
     within(found.introspection_lists, most.introspection_lists, Refusal::IntrospectionListsTooDeep)?;
+    within(found.introspections, most.introspections, Refusal::TooManyIntrospections)?;
+    within(found.introspection_repeats, most.introspection_repeats, Refusal::TooManyIntrospectionRepeats)?;
     within(found.levels, most.selection_levels, Refusal::LevelsTooDeep)?;
     within(found.aliases, most.aliases, Refusal::TooManyAliases)?;
-    within(found.introspections, INTROSPECTIONS_MAX, Refusal::TooManyIntrospections)?;
+    within(found.height, most.height_fields, Refusal::TooManyFields)?;
     within(found.root_fields, most.root_fields, Refusal::TooManyRootFields)
 }
 

@@ -226,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_values_introspection_and_unknown_fields_cost_nothing() {
+    fn leaves_values_and_fields_that_are_not_in_the_table_cost_nothing() {
         for document in [
             "{ money { amount } }",
             "{ __schema { types { fields { name } } } __typename }",

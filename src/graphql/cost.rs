@@ -2,7 +2,8 @@
 //!
 //! A field follows from what it gives: a leaf or a value that is part of its row costs nothing, a row costs 1, a page
 //! of rows as many times that as it asks for, a link 5, a mutation 10. [`FIELDS`] lists those that are otherwise. Every
-//! object type stands in [`ROWS`] or in [`VALUES`]; a new one in neither fails a test.
+//! object type stands in [`ROWS`] or in [`VALUES`]; a new one in neither fails a test. Introspection is in no schema, so
+//! [`INTROSPECTION`] has all of its fields that lead on.
 
 use async_graphql::parser::parse_schema;
 use async_graphql::parser::types::{BaseType, FieldDefinition, TypeDefinition, TypeKind, TypeSystemDefinition};
@@ -115,6 +116,38 @@ pub const FIELDS: &[(&str, &str, u64, Times)] = &[
     ("Query", "nodes", ROW, Times::Listed { argument: "ids", max: NODES_MAX as u64 }),
 ];
 
+/// One object of the schema.
+const SCHEMA_OBJECT: u64 = 1;
+
+/// The types of the schema and the fields of a type, as introspection counts them. Both are so many that the standard
+/// query of graphql-js costs 311 points, which is what it takes beside the reference query: decision 0022.
+const TYPES: u64 = 20;
+const FIELDS_OF_A_TYPE: u64 = 5;
+
+/// Directives of the schema.
+const DIRECTIVES: u64 = 5;
+
+/// Fields of introspection, by type and name: price, number, and the type that they give.
+pub const INTROSPECTION: &[(&str, &str, u64, u64, &str)] = &[
+    ("Query", "__schema", SCHEMA_OBJECT, 1, "__Schema"),
+    ("Query", "__type", SCHEMA_OBJECT, 1, "__Type"),
+    ("__Schema", "types", SCHEMA_OBJECT, TYPES, "__Type"),
+    ("__Schema", "directives", SCHEMA_OBJECT, DIRECTIVES, "__Directive"),
+    ("__Schema", "queryType", 0, 1, "__Type"),
+    ("__Schema", "mutationType", 0, 1, "__Type"),
+    ("__Schema", "subscriptionType", 0, 1, "__Type"),
+    ("__Type", "fields", SCHEMA_OBJECT, FIELDS_OF_A_TYPE, "__Field"),
+    ("__Type", "inputFields", SCHEMA_OBJECT, 1, "__InputValue"),
+    ("__Type", "enumValues", SCHEMA_OBJECT, 1, "__EnumValue"),
+    ("__Type", "interfaces", SCHEMA_OBJECT, 1, "__Type"),
+    ("__Type", "possibleTypes", SCHEMA_OBJECT, 1, "__Type"),
+    ("__Type", "ofType", 0, 1, "__Type"),
+    ("__Field", "args", SCHEMA_OBJECT, 1, "__InputValue"),
+    ("__Field", "type", 0, 1, "__Type"),
+    ("__Directive", "args", SCHEMA_OBJECT, 1, "__InputValue"),
+    ("__InputValue", "type", 0, 1, "__Type"),
+];
+
 /// The table of `schema`.
 ///
 /// # Errors
@@ -125,6 +158,10 @@ pub fn table(schema: &Schema) -> Result<CostTable, async_graphql::parser::Error>
         if let TypeSystemDefinition::Type(definition) = definition {
             add(&mut table, &definition.node);
         }
+    }
+    for (type_name, field, own, times, gives) in INTROSPECTION {
+        let rule = Rule { own: *own, times: Times::Fixed(*times), gives: (*gives).to_owned() };
+        table.insert(type_name, field, rule);
     }
     Ok(table)
 }

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use billing_gateway::cli;
 use billing_gateway::gate::Limits;
+use billing_gateway::graphql::schema;
+use billing_gateway::http::{CostLimits, DocumentSettings, Documents, Trusted};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -181,6 +183,46 @@ fn files_of_documents_are_checked_with_limits_as_loose_as_they_may_be() {
         let said = run(strict);
         assert!(said.err.contains("40 allowed"), "{said:?}");
     }
+}
+
+/// Asks for the schema in ways that multiply it, and gives the code of each refusal, or how long the answer is.
+async fn multiplied(app: &TestApp) -> Vec<Result<usize, String>> {
+    let types = |count: usize| (0..count).map(|n| format!("t{n}: types {{ ...F }} ")).collect::<String>();
+    let lists = "fields { name description args { name } } enumValues { name }";
+    let documents = [
+        format!("{{ __schema {{ {} }} }} fragment F on __Type {{ {lists} }}", types(30)),
+        format!(
+            "{{ __schema {{ ...S }} }} fragment S on __Schema {{ {} }} fragment F on __Type {{ {lists} }}",
+            types(3)
+        ),
+        format!("{{ a: __schema {{ ...S }} b: __schema {{ ...S }} }} fragment S on __Schema {{ types {{ {lists} }} }}"),
+        "{ a: __type(name: \"Invoice\") { name } ...F } fragment F on Query { b: __type(name: \"Query\") { name } }"
+            .into(),
+    ];
+    let mut told = Vec::new();
+    for document in documents {
+        let answer = app.ask(&app.token("merchant"), &document, json!({})).await;
+        let code = answer["errors"][0]["extensions"]["code"].as_str();
+        told.push(code.map_or_else(|| Ok(answer.to_string().len()), |code| Err(code.to_owned())));
+    }
+    told
+}
+
+#[tokio::test]
+async fn the_schema_is_answered_once_however_often_it_is_asked_for() {
+    let refused = multiplied(&TestApp::new().await).await;
+    assert!(refused.iter().all(|told| *told == Err("QUERY_TOO_COMPLEX".to_owned())), "{refused:?}");
+}
+
+#[tokio::test]
+async fn without_limits_the_same_questions_are_answered_at_length() {
+    let limits = Limits { introspections: 100, introspection_repeats: 100, ..Limits::default() };
+    let cost_limits = CostLimits { customers: 10_000_000, others: 10_000_000 };
+    let settings = DocumentSettings { limits, cost_limits, ..DocumentSettings::default() };
+    let documents = Documents::new(&schema(), settings, Trusted::default()).unwrap();
+    let answered = multiplied(&TestApp::with_documents(documents).await).await;
+    assert!(answered[0].as_ref().is_ok_and(|bytes| *bytes > 1_000_000), "{answered:?}");
+    assert!(answered.iter().all(Result::is_ok), "{answered:?}");
 }
 
 #[tokio::test]

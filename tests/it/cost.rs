@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use billing_gateway::gate::{self, Limits, Size, Times};
-use billing_gateway::graphql::cost::{FIELDS, ROWS, VALUES, table};
+use billing_gateway::gate::{self, Limits, SCHEMA_LISTS, Size, Times};
+use billing_gateway::graphql::cost::{FIELDS, INTROSPECTION, ROWS, VALUES, table};
 use billing_gateway::graphql::schema;
 use serde_json::{Value, json};
 
-use crate::support::api::Api;
+use crate::support::api::{Api, introspection};
 use crate::support::app::TestApp;
 
 fn example(name: &str) -> String {
@@ -81,6 +81,45 @@ async fn every_field_costs_what_follows_from_what_it_gives_or_is_listed() {
     }
 }
 
+/// Introspection is in no schema text, so its part of the table is held to what it says of itself.
+#[tokio::test]
+async fn every_field_of_introspection_that_leads_on_has_a_price() {
+    let question = "{ __schema { types { name fields { name type { ...T } } } } } \
+        fragment T on __Type { name kind ofType { name kind ofType { name kind ofType { name kind } } } }";
+    let response = schema().execute(question).await;
+    let data = serde_json::to_value(response.data).unwrap();
+    let mut leading = BTreeSet::from([("Query".to_owned(), "__schema".to_owned()), ("Query".into(), "__type".into())]);
+    for one in data["__schema"]["types"].as_array().unwrap() {
+        let name = one["name"].as_str().unwrap();
+        for field in one["fields"].as_array().into_iter().flatten().filter(|_| name.starts_with("__")) {
+            let (mut of, mut is_list) = (&field["type"], false);
+            while of["ofType"].is_object() {
+                is_list |= of["kind"] == "LIST";
+                of = &of["ofType"];
+            }
+            let field = field["name"].as_str().unwrap();
+            if of["kind"] == "OBJECT" {
+                assert_eq!(SCHEMA_LISTS.contains(&field), is_list, "{name}.{field}");
+                leading.insert((name.to_owned(), field.to_owned()));
+            }
+        }
+    }
+    let priced: BTreeSet<_> =
+        INTROSPECTION.iter().map(|(of, field, ..)| ((*of).to_owned(), (*field).to_owned())).collect();
+    assert_eq!(priced, leading);
+}
+
+/// The gate counts lists of introspection by their names, wherever they stand.
+#[tokio::test]
+async fn no_field_of_ours_is_called_like_a_list_of_introspection() {
+    let api = Api::read().await;
+    for (type_name, fields) in api.objects() {
+        for field in fields {
+            assert!(!SCHEMA_LISTS.contains(&field.name.as_str()), "{type_name}.{}", field.name);
+        }
+    }
+}
+
 /// A field of which a client says how many it wants has a price that knows it; the history is taken as one entry.
 #[tokio::test]
 async fn every_field_that_is_asked_for_in_numbers_has_a_price_that_knows_the_number() {
@@ -122,9 +161,25 @@ fn the_examples_cost_what_whoever_asks_them_may() {
     }
 }
 
+/// What tools ask, in the forms of graphql-js that are in use: with less and more of its options, and as deep as each.
 #[test]
-fn introspection_costs_nothing() {
-    assert_eq!(cost("{ __schema { types { name fields { name } } } __type(name: \"Invoice\") { name } }", None), 0);
+fn every_tool_may_ask_for_the_schema_and_pays_what_a_handful_of_bills_costs() {
+    for depth in [7, 9] {
+        for options in ["", "description isDeprecated deprecationReason"] {
+            let document = introspection(depth, options);
+            gate::check(&document, &Limits::default()).unwrap();
+            assert_eq!(cost(&document, None), 311, "{document}");
+        }
+    }
+    assert_eq!(cost("{ __schema { queryType { name } } }", None), 1);
+    assert_eq!(cost("{ __type(name: \"Invoice\") { name fields { name type { name } } } }", None), 6);
+    assert_eq!(cost("{ __typename }", None), 0);
+}
+
+#[test]
+fn types_in_the_fields_of_types_cost_what_they_multiply_to() {
+    let nested = "{ __schema { types { fields { type { fields { args { name } } } } } } }";
+    assert_eq!(cost(nested, None), 1 + 20 * (1 + 5 * (1 + 5 * 2)));
 }
 
 // ---- Over HTTP --------------------------------------------------------------------------------------------------
@@ -162,6 +217,14 @@ async fn who_asks_for_too_much_is_told_how_much_it_is() {
     assert_eq!(answer.get("data"), None);
     let partner = app.ask(&app.token("partner"), &page_of_bills(100), json!({})).await;
     assert_eq!(partner["extensions"]["cost"]["remaining"], 493_000, "{}", partner["errors"]);
+}
+
+#[tokio::test]
+async fn who_asks_for_the_schema_pays_for_it() {
+    let app = TestApp::new().await;
+    let answer = app.ask(&app.token("customer"), &introspection(9, "description"), json!({})).await;
+    assert!(answer["data"]["__schema"]["types"].as_array().unwrap().len() > 100, "{}", answer["errors"]);
+    assert_eq!(answer["extensions"]["cost"], json!({"requested": 311, "limit": 1_000, "remaining": 49_689}));
 }
 
 #[tokio::test]

@@ -16,8 +16,11 @@ pub(super) static AREA: Area = Area {
         &DOCUMENT_DEPTH_MAX.setting,
         &DOCUMENT_INTROSPECTION_DEPTH_MAX.setting,
         &DOCUMENT_INTROSPECTION_LISTS_MAX.setting,
+        &DOCUMENT_INTROSPECTIONS_MAX.setting,
+        &DOCUMENT_INTROSPECTION_REPEATS_MAX.setting,
         &DOCUMENT_LEVELS_MAX.setting,
         &DOCUMENT_EXPANDED_FIELDS_MAX.setting,
+        &DOCUMENT_FIELDS_MAX.setting,
         &DOCUMENT_EXPANDED_TOKENS_MAX.setting,
         &DOCUMENT_ALIASES_MAX.setting,
         &DOCUMENT_ROOT_FIELDS_MAX.setting,
@@ -71,6 +74,20 @@ static DOCUMENT_INTROSPECTION_LISTS_MAX: Number = none_or_some(
     "Lists of introspection inside each other",
 );
 
+static DOCUMENT_INTROSPECTIONS_MAX: Number = none_or_some(
+    "document_introspections_max",
+    DEFAULT.introspections,
+    CEILING.introspections,
+    "How often one operation asks for the schema or a type of it",
+);
+
+static DOCUMENT_INTROSPECTION_REPEATS_MAX: Number = some(
+    "document_introspection_repeats_max",
+    DEFAULT.introspection_repeats,
+    CEILING.introspection_repeats,
+    "How often one operation asks for the same list of introspection",
+);
+
 static DOCUMENT_LEVELS_MAX: Number = some(
     "document_levels_max",
     DEFAULT.selection_levels,
@@ -83,6 +100,13 @@ static DOCUMENT_EXPANDED_FIELDS_MAX: Number = some(
     DEFAULT.expanded_fields,
     CEILING.expanded_fields,
     "Fields and spreads of a document, fragments written out",
+);
+
+static DOCUMENT_FIELDS_MAX: Number = some(
+    "document_fields_max",
+    DEFAULT.height_fields,
+    CEILING.height_fields,
+    "Fields of one operation, fragments written out",
 );
 
 static DOCUMENT_EXPANDED_TOKENS_MAX: Number = some(
@@ -177,8 +201,11 @@ impl Check<'_> {
             depth_fields: self.count(&DOCUMENT_DEPTH_MAX),
             introspection_depth_fields: self.count(&DOCUMENT_INTROSPECTION_DEPTH_MAX),
             introspection_lists: self.count(&DOCUMENT_INTROSPECTION_LISTS_MAX),
+            introspections: self.count(&DOCUMENT_INTROSPECTIONS_MAX),
+            introspection_repeats: self.count(&DOCUMENT_INTROSPECTION_REPEATS_MAX),
             selection_levels: self.count(&DOCUMENT_LEVELS_MAX),
             expanded_fields: self.count(&DOCUMENT_EXPANDED_FIELDS_MAX),
+            height_fields: self.count(&DOCUMENT_FIELDS_MAX),
             expanded_tokens: self.count(&DOCUMENT_EXPANDED_TOKENS_MAX),
             aliases: self.count(&DOCUMENT_ALIASES_MAX),
             root_fields: self.count(&DOCUMENT_ROOT_FIELDS_MAX),

@@ -333,7 +333,8 @@ mod tests {
     #[test]
     fn a_document_takes_no_more_memory_than_it_is_taken_to_take() {
         let field = |arguments: &str| format!("{{ a({arguments}) }}");
-        let below = |fields: &str, many: usize| format!("{{ a {{ {} }} }}", fields.repeat(many));
+        let below =
+            |fields: &str, many: usize| format!("{{ a }} fragment F on T {{ a {{ {} }} }}", fields.repeat(many));
         let documents = [
             include_str!("../../../examples/reference.graphql").to_owned(),
             include_str!("../../../examples/partner-export.graphql").to_owned(),

@@ -92,6 +92,7 @@ pub(crate) fn dialect(system: System, bytes: &[u8]) {
 #[derive(Debug, Default, PartialEq)]
 struct Sizes {
     fields: usize,
+    height: usize,
     aliases: usize,
     root_fields: usize,
     levels: usize,
@@ -101,6 +102,7 @@ impl Sizes {
     fn of_gate(measured: &Measured) -> Self {
         Self {
             fields: measured.fields_expanded,
+            height: measured.height,
             aliases: measured.aliases,
             root_fields: measured.root_fields,
             levels: measured.levels,
@@ -114,6 +116,7 @@ impl Sizes {
             let mut one = Self::default();
             one.add(document, &operation.node.selection_set.node, 1, true);
             all.fields += one.fields;
+            all.height = all.height.max(one.height);
             all.aliases += one.aliases;
             all.root_fields = all.root_fields.max(one.root_fields);
             all.levels = all.levels.max(one.levels);
@@ -134,6 +137,7 @@ impl Sizes {
             match &item.node {
                 Selection::Field(field) => {
                     self.fields += 1;
+                    self.height += 1;
                     self.aliases += usize::from(field.node.alias.is_some());
                     self.root_fields += usize::from(at_root);
                     let below = &field.node.selection_set.node;

@@ -10,6 +10,25 @@ const INTROSPECTION: &str = "{ __schema { types { kind name description \
     inputFields { name description defaultValue type { ...Ref } } enumValues { name description } } } } \
     fragment Ref on __Type { kind name ofType { kind name ofType { kind name ofType { kind name } } } }";
 
+/// The standard introspection query of graphql-js, which follows types so deep; `options` are asked of everything that
+/// may have them.
+pub(crate) fn introspection(depth: usize, options: &str) -> String {
+    let inner = (0..depth).fold(String::new(), |inner, _| format!("ofType {{ kind name {inner} }}"));
+    let described = if options.is_empty() { "" } else { "description" };
+    format!(
+        "query IntrospectionQuery {{ __schema {{ {described} queryType {{ name kind }} mutationType {{ name kind }} \
+         subscriptionType {{ name kind }} types {{ ...FullType }} \
+         directives {{ name {described} isRepeatable locations args(includeDeprecated: true) {{ ...InputValue }} }} }} }} \
+         fragment FullType on __Type {{ kind name {described} specifiedByURL isOneOf \
+         fields(includeDeprecated: true) {{ name {options} args(includeDeprecated: true) {{ ...InputValue }} \
+         type {{ ...TypeRef }} }} inputFields(includeDeprecated: true) {{ ...InputValue }} \
+         interfaces {{ ...TypeRef }} enumValues(includeDeprecated: true) {{ name {options} }} \
+         possibleTypes {{ ...TypeRef }} }} \
+         fragment InputValue on __InputValue {{ name {described} type {{ ...TypeRef }} defaultValue }} \
+         fragment TypeRef on __Type {{ kind name {inner} }}"
+    )
+}
+
 /// Every type of the API, by name; those of introspection itself are left out.
 pub(crate) struct Api {
     pub(crate) types: BTreeMap<String, Type>,
