@@ -9,6 +9,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue};
+use axum::http::{Extensions, Version};
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -16,7 +17,7 @@ use super::accept::places::Place;
 use super::error::{self, Refusal};
 use super::request_id::RequestId;
 use super::transport::Transport;
-use super::{AppState, body, media};
+use super::{AppState, body, framing, media};
 
 /// Where proxies state whom they ask for: each adds the address that it was asked from.
 const FORWARDED: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -36,12 +37,18 @@ pub(super) struct Clogged;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct ClientAddress(pub(super) Option<IpAddr>);
 
+/// The address of whoever sent a request with these extensions.
+pub(super) fn address_of(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<ClientAddress>().and_then(|client| client.0)
+}
+
 /// Finds out who asks. On HTTP/2 the host stands in the address alone; afterwards it is in its header too.
 pub(super) async fn identify(State(state): State<Arc<AppState>>, mut request: Request, next: Next) -> Response {
     let peer = request.extensions().get::<Peer>().map(|peer| peer.0);
     let address = peer.map(|peer| address(peer, request.headers(), &state.transport));
     request.extensions_mut().insert(ClientAddress(address));
-    if !request.headers().contains_key(HOST)
+    if request.version() == Version::HTTP_2
+        && !request.headers().contains_key(HOST)
         && let Some(host) = request.uri().authority().and_then(|host| HeaderValue::from_str(host.as_str()).ok())
     {
         request.headers_mut().insert(HOST, host);
@@ -49,28 +56,31 @@ pub(super) async fn identify(State(state): State<Arc<AppState>>, mut request: Re
     next.run(request).await
 }
 
-/// Refuses what has too many headers, and clients that have too much under way.
+/// Refuses what has too many headers or can be read in two ways, and clients that have too much under way. Says that the
+/// connection ends where something of the request is still to come.
 pub(super) async fn admit(
     State(state): State<Arc<AppState>>,
     Extension(id): Extension<RequestId>,
     request: Request,
     next: Next,
 ) -> Response {
-    match place(&state, &request) {
-        Ok(_place) => {
-            let (request, rest) = body::watched(request);
-            let mut response = next.run(request).await;
-            if rest.is_unread() {
-                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-            }
-            response
+    let (request, rest) = body::watched(request);
+    let mut response = match place(&state, &request) {
+        Ok(_place) => next.run(request).await,
+        Err(refusal) => {
+            let media = media::accepted_or_json(request.headers());
+            error::refused(&refusal, request.uri().path(), media, &id)
         }
-        Err(refusal) => error::refused(&refusal, request.uri().path(), media::accepted_or_json(request.headers()), &id),
+    };
+    if !response.headers().contains_key(CONNECTION) && rest.is_unread().await {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
+    response
 }
 
 /// A place among the requests of a client that comes through a proxy; none is needed without one.
 fn place(state: &AppState, request: &Request) -> Result<Option<Place>, Refusal> {
+    framing::check(request)?;
     let transport = &state.transport;
     if request.headers().len() > transport.headers_max || bytes(request) > transport.headers_bytes_max {
         return Err(Refusal::HeadersTooLarge);

@@ -54,6 +54,9 @@ pub(super) enum Refusal {
     /// More headers, or longer ones, than a request may have.
     #[error("The request has too many headers, or too long ones.")]
     HeadersTooLarge,
+    /// The request can be read in two ways.
+    #[error("{0}")]
+    Ambiguous(&'static str),
     /// Too much is under way already, in all, of the tenant or of the client.
     #[error("Too many requests are being worked on; try again.")]
     Overloaded,
@@ -162,6 +165,7 @@ impl Refusal {
             Self::CrossSite => "CSRF_REFUSED",
             Self::Overloaded => OVERLOADED,
             Self::HeadersTooLarge
+            | Self::Ambiguous(_)
             | Self::NotAcceptable
             | Self::Method
             | Self::NotAQuery
@@ -193,6 +197,7 @@ impl Refusal {
             Self::Overloaded => "room",
             Self::RateLimited(_) => "rate",
             Self::HeadersTooLarge
+            | Self::Ambiguous(_)
             | Self::NotAcceptable
             | Self::Method
             | Self::NotAQuery
@@ -227,7 +232,7 @@ impl Refusal {
             Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
+            Self::Ambiguous(_) | Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
             Self::Gate(_)
             | Self::Syntax(_)
             | Self::Invalid(_)
@@ -250,9 +255,11 @@ impl Refusal {
             Self::Method => &[(header::ALLOW, "GET, POST")],
             Self::NotAQuery => &[(header::ALLOW, "POST")],
             // The rest of the body is still on its way and would be read as the next request.
-            Self::BodyTooLarge(_) | Self::BodyTooSlow | Self::BodyBroken(_) | Self::HeadersTooLarge => {
-                &[(header::CONNECTION, "close")]
-            }
+            Self::BodyTooLarge(_)
+            | Self::BodyTooSlow
+            | Self::BodyBroken(_)
+            | Self::HeadersTooLarge
+            | Self::Ambiguous(_) => &[(header::CONNECTION, "close")],
             _ => &[],
         };
         let mut headers: HeaderMap =
@@ -291,6 +298,7 @@ impl From<BodyError> for Refusal {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge(limit) => Self::BodyTooLarge(limit),
+            BodyError::NoMemory => Self::Overloaded,
             BodyError::Broken(source) => Self::BodyBroken(source),
         }
     }
@@ -325,6 +333,7 @@ impl From<BodyError> for NotTaken {
     fn from(error: BodyError) -> Self {
         match error {
             BodyError::TooLarge(_) => Self::TooLarge,
+            BodyError::NoMemory => Self::Overloaded,
             BodyError::Broken(_) => Self::Broken,
         }
     }

@@ -16,13 +16,12 @@ use axum::http::{HeaderMap, Method};
 use axum::response::Response;
 use tokio::time::{Instant, timeout_at};
 
-use super::client::ClientAddress;
+use super::budget::Of;
 use super::cost::Cost;
 use super::error::Refusal;
-use super::limits::RequestLimits;
 use super::params::Params;
 use super::request_id::RequestId;
-use super::{AppState, answer, body, media, variables, viewer};
+use super::{AppState, answer, body, client, media, variables, viewer};
 use crate::domain::actor::Actor;
 use crate::domain::viewer::{Scope, Viewer};
 use crate::graphql::{Charged, RequestContext, Schema, Writes};
@@ -54,9 +53,8 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let viewer = viewer::of(state, head).await?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
-    let params = timeout_at(body_deadline, params_of(&state.limits, head, body))
-        .await
-        .map_err(|_elapsed| Refusal::BodyTooSlow)??;
+    let params =
+        timeout_at(body_deadline, params_of(state, head, body)).await.map_err(|_elapsed| Refusal::BodyTooSlow)??;
     let Params { document, operation_name, variables } = params;
     let tenant = viewer.tenant().id().clone();
     let _seat = state.room.enter(&tenant).await.map_err(|_full| Refusal::Overloaded)?;
@@ -122,12 +120,14 @@ const fn word(operation: OperationType) -> &'static str {
     }
 }
 
-async fn params_of(limits: &RequestLimits, head: &Parts, body: Body) -> Result<Params, Refusal> {
+async fn params_of(state: &AppState, head: &Parts, body: Body) -> Result<Params, Refusal> {
+    let limits = &state.limits;
     match head.method {
         Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default(), limits.body_values)?),
         Method::POST if !media::is_json_body(&head.headers) => Err(Refusal::BodyType),
         Method::POST => {
-            let body = body::read(body, &head.headers, limits.body_bytes).await?;
+            let held = state.room.body(Of::Question, client::address_of(&head.extensions));
+            let body = body::read(body, &head.headers, limits.body_bytes, held).await?;
             Ok(Params::from_json(&body, limits.body_values)?)
         }
         _ => Err(Refusal::Method),
@@ -149,7 +149,7 @@ pub(super) struct Question {
 /// What the audit log says of the caller of a request.
 pub(super) fn actor(viewer: &Viewer, head: &Parts) -> Actor {
     let id = head.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
-    let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+    let address = client::address_of(&head.extensions);
     Actor::of(viewer).in_request(id, address.map(|address| address.to_string()))
 }
 

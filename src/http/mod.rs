@@ -9,6 +9,7 @@
 mod accept;
 mod answer;
 mod body;
+mod budget;
 mod client;
 mod cors;
 mod cost;
@@ -16,6 +17,7 @@ mod csrf;
 mod documents;
 mod error;
 mod explorer;
+mod framing;
 mod graphql;
 mod headers;
 mod health;

@@ -70,6 +70,10 @@ pub(super) async fn handle(
 
 fn answer(answered: &Answered, request: &RequestId) -> Response {
     if let Some(error) = answered.errors.first() {
+        // What cannot be an id names no invoice; nothing else of the question is the client's.
+        if code_of(error) == "BAD_USER_INPUT" {
+            return nothing_here(request);
+        }
         return refusal(error, request);
     }
     let data = answered.data.clone().into_json().unwrap_or_default();
@@ -82,14 +86,16 @@ fn answer(answered: &Answered, request: &RequestId) -> Response {
     }
 }
 
+fn code_of(error: &ServerError) -> &str {
+    match error.extensions.as_ref().and_then(|extensions| extensions.get("code")) {
+        Some(GraphqlValue::String(code)) => code,
+        _ => "",
+    }
+}
+
 /// What a failed field means here: its message is fit to be shown, its code says which status.
 fn refusal(error: &ServerError, request: &RequestId) -> Response {
-    let code = error.extensions.as_ref().and_then(|extensions| extensions.get("code"));
-    let code = match code {
-        Some(GraphqlValue::String(code)) => code.as_str(),
-        _ => "",
-    };
-    let status = match code {
+    let status = match code_of(error) {
         "FORBIDDEN" => StatusCode::FORBIDDEN,
         "RATE_LIMITED" => StatusCode::TOO_MANY_REQUESTS,
         "UPSTREAM_UNAVAILABLE" | "UPSTREAM_RATE_LIMITED" | "STORE_UNAVAILABLE" => StatusCode::SERVICE_UNAVAILABLE,

@@ -30,6 +30,9 @@ pub struct Transport {
     pub headers_timeout: Duration,
     /// How long a body may take.
     pub body_timeout: Duration,
+    /// Memory for the bodies of all requests together. A quarter of it is for one address, and for as many webhooks of
+    /// the largest kind at the same time.
+    pub body_memory_bytes: usize,
     /// How long a connection may rest between two requests: longer than the minute that proxies keep theirs.
     pub idle_timeout: Duration,
     /// How long a client may take to read an answer.
@@ -59,6 +62,7 @@ impl Default for Transport {
             headers_bytes_max: 64 * 1024,
             headers_timeout: Duration::from_secs(10),
             body_timeout: Duration::from_secs(10),
+            body_memory_bytes: 32 * 1024 * 1024,
             idle_timeout: Duration::from_secs(75),
             answer_timeout: Duration::from_secs(30),
             executing_max: 512,

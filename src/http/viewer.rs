@@ -38,6 +38,9 @@ enum NoCredential {
     /// A key is not one plain word.
     #[error("the header of a key is not one word")]
     NotAKey,
+    /// The cookie of a session holds no text.
+    #[error("the cookie of a session is no text")]
+    NotASession,
     /// An application's key has no token of a user beside it.
     #[error("the application's key comes without its user's token")]
     NoUser,
@@ -140,13 +143,20 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b',')
 }
 
-/// What the cookie of a session holds. Other cookies are other people's business.
+/// What the cookie of a session holds. Other cookies are other people's business, and may be of any bytes.
 fn cookie(headers: &HeaderMap, plain: bool) -> Result<Option<&str>, NoCredential> {
-    let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
-    let pairs = lines.flat_map(|line| line.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(name, _)| *name == csrf::SESSION_COOKIE || (plain && *name == PLAIN_COOKIE_NAME));
-    let first = ours.next();
-    if ours.next().is_some() { Err(NoCredential::Several) } else { Ok(first.map(|(_, sid)| sid)) }
+    let names = [csrf::SESSION_COOKIE, PLAIN_COOKIE_NAME];
+    let names = names.get(..if plain { 2 } else { 1 }).unwrap_or_default();
+    let pairs = headers.get_all(COOKIE).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b';'));
+    let mut ours = pairs.filter_map(|pair| {
+        let pair = pair.trim_ascii();
+        names.iter().find_map(|name| pair.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
+    });
+    let Some(sid) = ours.next() else { return Ok(None) };
+    if ours.next().is_some() {
+        return Err(NoCredential::Several);
+    }
+    std::str::from_utf8(sid).map(Some).map_err(|_no_text| NoCredential::NotASession)
 }
 
 #[cfg(test)]
@@ -167,6 +177,7 @@ mod tests {
             Err(NoCredential::Several) => Err("several"),
             Err(NoCredential::NotBearer) => Err("not bearer"),
             Err(NoCredential::NotAKey) => Err("not a key"),
+            Err(NoCredential::NotASession) => Err("not a session"),
             Err(NoCredential::NoUser) => Err("no user"),
         }
     }
@@ -198,6 +209,18 @@ mod tests {
         assert_eq!(read(&[("cookie", "theme=dark; __Host-sid=abc; x")]).unwrap(), "session abc");
         assert_eq!(read(&[("cookie", "sid=abc")]).unwrap(), "session abc");
         assert_eq!(read(&[("cookie", "theme=dark; xsid=abc; __Host-sid2=abc")]), Err("absent"));
+    }
+
+    #[test]
+    fn other_cookies_of_the_line_may_be_of_any_bytes() {
+        let read = |line: &[u8]| {
+            let headers = HeaderMap::from_iter([(COOKIE, HeaderValue::from_bytes(line).unwrap())]);
+            credential(&headers, false).map(|found| matches!(found, Credential::Session("abc"))).ok()
+        };
+        assert_eq!(read(b"name=M\xfcller; __Host-sid=abc"), Some(true));
+        assert_eq!(read("__Host-sid=abc; stadt=Köln".as_bytes()), Some(true));
+        assert_eq!(read(b"__Host-sid=\xff"), None);
+        assert_eq!(read(b"__Host-sid=abc; \xff; __Host-sid=abc"), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `POST /webhooks/stripe/{endpoint}`: an event is verified, stored and acknowledged; the work on it comes later.
 //!
-//! The signature is over the bytes of the body, so nothing looks into them before. Only what is stored for good is
+//! The signature is over the bytes of the body, so nothing looks into them before, and nobody has shown a credential
+//! while they are read: without a header that may be Stripe's nothing of them is. Only what is stored for good is
 //! answered with 200; what may work later with 5xx or 429, so that Stripe sends it again.
 //!
 //! Signatures are looked at whatever came before from the same address: behind one address there may be Stripe and
@@ -14,22 +15,23 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
-use axum::http::HeaderMap;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde_json::json;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use super::client::ClientAddress;
+use super::budget::Of;
 use super::error::NotTaken;
 use super::request_id::RequestId;
 use super::webhook_pace::WebhookPace;
-use super::{AppState, body};
+use super::{AppState, body, client};
 use crate::actions::take_event::{Endpoint, Taken, take_event, verify_event};
 use crate::domain::clock::Clock;
 use crate::stats::WebhookStats;
 use crate::store::tenant::System;
+use crate::stripe::webhook::plausible;
 
 /// Where webhooks come to.
 pub(super) const PATH: &str = "/webhooks/stripe/{endpoint}";
@@ -74,9 +76,9 @@ pub(super) async fn handle(
     // Bytes that are no text name no endpoint.
     let name = path.map(|Path(name)| name).unwrap_or_default();
     let (head, body) = request.into_parts();
-    let mut taken = take(&state, &name, &head.headers, body).await;
+    let mut taken = take(&state, &name, &head, body).await;
     if let Err(refusal @ (NotTaken::NoEndpoint | NotTaken::Signature)) = &taken {
-        let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+        let address = client::address_of(&head.extensions);
         let word = refusal.word();
         if let Some(exhausted) = state.rates.bad(address).await {
             taken = Err(NotTaken::TooManyBad(word, exhausted));
@@ -94,15 +96,18 @@ pub(super) async fn handle(
     }
 }
 
-async fn take(state: &AppState, name: &str, headers: &HeaderMap, body: Body) -> Result<Taken, NotTaken> {
+async fn take(state: &AppState, name: &str, head: &Parts, body: Body) -> Result<Taken, NotTaken> {
     let inbox = &state.inbox;
     let endpoint = inbox.endpoints.get(name).ok_or(NotTaken::NoEndpoint)?;
-    let body = timeout(state.transport.body_timeout, body::read(body, headers, state.limits.webhook_body_bytes));
+    let mut signatures = head.headers.get_all(SIGNATURE).iter();
+    let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
+    plausible(signature.as_bytes(), inbox.clock.now())?;
+    let held = state.room.body(Of::Webhook, client::address_of(&head.extensions));
+    let body = body::read(body, &head.headers, state.limits.webhook_body_bytes, held);
+    let body = timeout(state.transport.body_timeout, body);
     let body = body.await.map_err(|_elapsed| NotTaken::TooSlow)??;
     inbox.pace.look(name).await.map_err(NotTaken::TooMany)?;
     let _place = state.room.enter_inbox().await.map_err(|_full| NotTaken::Overloaded)?;
-    let mut signatures = headers.get_all(SIGNATURE).iter();
-    let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
     let event = verify_event((name, endpoint), (&body, signature.as_bytes()), inbox.clock.now())?;
     inbox.pace.take(name).await.map_err(NotTaken::TooMany)?;
     let taken = take_event(&state.store, &inbox.system, event);

@@ -112,8 +112,7 @@ impl Webhook {
         if !fits {
             return Err(WebhookError::Signature);
         }
-        let seconds = signed.at.abs_diff(now.utc().timestamp());
-        if seconds > TOLERANCE.as_secs() { Err(WebhookError::Time { seconds }) } else { Ok(()) }
+        signed.is_near(now)
     }
 
     /// The event in `body`, if Stripe sent it.
@@ -132,6 +131,19 @@ impl Webhook {
     pub fn reread(&self, body: &[u8]) -> Result<Event, WebhookError> {
         Ok(Event::read(body, &self.hosts)?)
     }
+}
+
+/// Whether a header may be Stripe's at all: it can be read, has a signature, and is of about `now`. What has no such
+/// header need not be read; what has one is not verified yet.
+///
+/// # Errors
+/// [`WebhookError::Header`], [`WebhookError::Signature`] without one, and [`WebhookError::Time`].
+pub fn plausible(header: &[u8], now: Instant) -> Result<(), WebhookError> {
+    let signed = Signed::parse(header).ok_or(WebhookError::Header)?;
+    if signed.signatures.is_empty() {
+        return Err(WebhookError::Signature);
+    }
+    signed.is_near(now)
 }
 
 /// The parts of a header.
@@ -161,6 +173,11 @@ impl<'a> Signed<'a> {
         }
         let time = time.filter(|time| !time.is_empty() && time.bytes().all(|byte| byte.is_ascii_digit()))?;
         Some(Self { time, at: time.parse().ok()?, signatures })
+    }
+
+    fn is_near(&self, now: Instant) -> Result<(), WebhookError> {
+        let seconds = self.at.abs_diff(now.utc().timestamp());
+        if seconds > TOLERANCE.as_secs() { Err(WebhookError::Time { seconds }) } else { Ok(()) }
     }
 
     fn fits(&self, signature: &[u8; SIGNATURE_BYTES], secret: &SecretString, body: &[u8]) -> bool {
@@ -291,6 +308,7 @@ mod tests {
         ];
         for header in refused {
             assert_eq!(verify(&webhook(&[OLD]), PAID, &header), Err(WebhookError::Header), "{header}");
+            assert_eq!(plausible(header.as_bytes(), now()), Err(WebhookError::Header), "{header}");
         }
         let unsigned = [
             format!("t={AT}"),
@@ -299,10 +317,13 @@ mod tests {
         ];
         for header in unsigned {
             assert_eq!(verify(&webhook(&[OLD]), PAID, &header), Err(WebhookError::Signature), "{header}");
+            assert_eq!(plausible(header.as_bytes(), now()), Err(WebhookError::Signature), "{header}");
         }
         for header in [format!("v0=abc,{good},v2=x"), format!("{good},v1=short"), format!("v1=zz,{good}")] {
             assert_eq!(verify(&webhook(&[OLD]), PAID, &header), Ok(()), "{header}");
+            assert_eq!(plausible(header.as_bytes(), now()), Ok(()), "{header}");
         }
+        assert_eq!(plausible(good.as_bytes(), at(AT + 301)), Err(WebhookError::Time { seconds: 301 }));
     }
 
     #[test]

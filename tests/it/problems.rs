@@ -3,6 +3,7 @@
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
+use crate::support::hooks::signed;
 use crate::support::served::Served;
 
 /// A request that is refused, and what it is answered.
@@ -28,6 +29,10 @@ fn unsigned(request: RequestBuilder) -> RequestBuilder {
 }
 
 fn large(request: RequestBuilder) -> RequestBuilder {
+    request.header("stripe-signature", signed("another")).body("x".repeat(1_200_000))
+}
+
+fn large_unsigned(request: RequestBuilder) -> RequestBuilder {
     request.header("stripe-signature", "t=1,v1=00").body("x".repeat(1_200_000))
 }
 
@@ -46,7 +51,7 @@ const fn case(
 const PAY_URL: &str = "/v1/billing/invoices/inv_1/pay-url";
 const WEBHOOKS: &str = "/webhooks/stripe/default";
 
-const CASES: [Case; 24] = [
+const CASES: [Case; 25] = [
     case(("GET", "/nothing"), plain, (404, "Not Found", NOTHING)),
     case(("POST", "/"), plain, (405, "Method Not Allowed", NO_METHOD)),
     case(("DELETE", "/explorer/config.json"), plain, (405, "Method Not Allowed", NO_METHOD)),
@@ -65,6 +70,7 @@ const CASES: [Case; 24] = [
     case(("GET", WEBHOOKS), plain, (405, "Method Not Allowed", NO_METHOD)),
     case(("POST", WEBHOOKS), plain, (400, "Bad Request", "invalid_signature")),
     case(("POST", WEBHOOKS), unsigned, (400, "Bad Request", "invalid_signature")),
+    case(("POST", WEBHOOKS), large_unsigned, (400, "Bad Request", "invalid_signature")),
     case(("POST", WEBHOOKS), large, (413, "Payload Too Large", "The body is too large.")),
     case(("POST", "/webhooks/stripe/nobody"), unsigned, (404, "Not Found", NOTHING)),
     case(("POST", "/webhooks/stripe/nobody"), large, (404, "Not Found", NOTHING)),
@@ -97,13 +103,28 @@ async fn every_refusal_outside_graphql_is_a_problem_document_with_the_id_of_its_
             json!({ "type": "about:blank", "title": title, "status": status, "detail": detail, "instance": id });
         assert_eq!(body, expected, "{what}");
     }
-    // What the caller's invoices are not: with a token, an unknown one and one that is no id.
-    for id in ["inv_01JGK3WEM0Q0YSX78NY50N8Z0C", "%FF", "x"] {
+    // What the caller's invoices are not: with a token, an unknown one and what is no id, too long or no text.
+    let (most, long, longer) = ("x".repeat(128), "x".repeat(129), "%C3%A9".repeat(5_000));
+    for id in ["inv_01JGK3WEM0Q0YSX78NY50N8Z0C", "%FF", "x", "%00", "a%00b", "%20", &most, &long, &longer] {
         let path = format!("/v1/billing/invoices/{id}/pay-url");
         let request = served.client.get(served.url(&path)).bearer_auth(served.token("merchant"));
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 404, "{id}");
         assert_eq!(answer.headers()["content-type"], "application/problem+json", "{id}");
+    }
+    // Names in other paths are no text or too long just as well.
+    for path in ["/webhooks/stripe/", "/assets/", "/explorer/"] {
+        for name in ["%00", &long, &longer] {
+            let request = served.client.post(served.url(&format!("{path}{name}")));
+            let asked = if path.starts_with("/webhooks") {
+                request
+            } else {
+                served.client.get(served.url(&format!("{path}{name}")))
+            };
+            let answer = asked.send().await.unwrap();
+            assert_eq!(answer.status(), 404, "{path}{name:.20}");
+            assert_eq!(answer.headers()["content-type"], "application/problem+json", "{path}{name:.20}");
+        }
     }
     served.stop();
 }

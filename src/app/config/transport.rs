@@ -24,6 +24,7 @@ pub(super) static AREA: Area = Area {
         &HEADERS_BYTES_MAX.setting,
         &HEADERS_TIMEOUT_MS.setting,
         &BODY_TIMEOUT_MS.setting,
+        &BODY_MEMORY_MIB.setting,
         &IDLE_TIMEOUT_MS.setting,
         &ANSWER_TIMEOUT_MS.setting,
         &EXECUTING_MAX.setting,
@@ -77,6 +78,15 @@ static HEADERS_TIMEOUT_MS: Number =
 
 static BODY_TIMEOUT_MS: Number = Number::timeout("body_timeout_ms", 10_000, "Longest time for a body, in milliseconds");
 
+/// A quarter is for one address, and must have room for a webhook of the largest kind.
+static BODY_MEMORY_MIB: Number = Number::new(
+    "body_memory_mib",
+    "MIB",
+    4..=65_536,
+    32,
+    "Memory for the bodies of all requests that are under way, in mebibytes",
+);
+
 static IDLE_TIMEOUT_MS: Number =
     Number::timeout("idle_timeout_ms", 75_000, "Longest rest of a connection between two requests, in milliseconds");
 
@@ -115,6 +125,7 @@ impl Check<'_> {
             headers_bytes_max: self.count(&HEADERS_BYTES_MAX),
             headers_timeout: self.millis(&HEADERS_TIMEOUT_MS),
             body_timeout: self.millis(&BODY_TIMEOUT_MS),
+            body_memory_bytes: self.count(&BODY_MEMORY_MIB).saturating_mul(1024 * 1024),
             idle_timeout: self.millis(&IDLE_TIMEOUT_MS),
             answer_timeout: self.millis(&ANSWER_TIMEOUT_MS),
             executing_max: self.count(&EXECUTING_MAX),

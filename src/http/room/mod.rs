@@ -17,6 +17,7 @@ use entity::TenantId;
 use tokio::time::Instant;
 
 use super::accept::places::{NoPlace, Place, Places};
+use super::budget::{Budget, Held, Of};
 use super::transport::Transport;
 use crate::stats::{DeskStats, RoomStats};
 use desk::{Desk, Taken};
@@ -35,6 +36,7 @@ pub struct Room {
     forwarded: Arc<Places>,
     of_tenants: DeskStats,
     stats: RoomStats,
+    bodies: Arc<Budget>,
 }
 
 /// A place to work, for a request of a tenant, until it is dropped.
@@ -76,6 +78,7 @@ impl Room {
             forwarded: Places::new(usize::MAX, transport.connections_per_address),
             of_tenants: stats.desk("tenant"),
             stats: stats.clone(),
+            bodies: Budget::new(transport.body_memory_bytes),
         }
     }
 
@@ -95,6 +98,11 @@ impl Room {
     /// A place among the requests of an address that comes through a proxy.
     pub(super) fn forwarded(&self, address: Option<IpAddr>) -> Result<Place, NoPlace> {
         self.forwarded.take(address).inspect_err(|_full| self.stats.address_refused())
+    }
+
+    /// Memory for a body that an address sends.
+    pub(super) fn body(&self, of: Of, address: Option<IpAddr>) -> Held {
+        self.bodies.body(of, address)
     }
 
     fn desk(&self, tenant: &TenantId) -> Arc<Desk> {

@@ -1,13 +1,14 @@
 //! What hostile requests cost in memory, measured at the process.
 #![allow(clippy::print_stderr, reason = "what was measured is worth reading")]
 
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::served::{Answer, BUSY, Served, ask};
 use crate::support::hooks::signed;
@@ -40,8 +41,9 @@ fn attack(
     (name, statuses.to_vec(), Box::new(move |served| Sent::Request(Box::new(request(served)))))
 }
 
+/// Beside others there may be no memory for one.
 fn endless(name: &'static str, path: &'static str) -> Attack {
-    (name, vec![Some(413), None], Box::new(move |_| Sent::Endless(path, 64)))
+    (name, vec![Some(413), Some(503), None], Box::new(move |_| Sent::Endless(path, 64)))
 }
 
 async fn send(served: &Served, name: &str, sent: Sent) -> Answer {
@@ -62,8 +64,9 @@ async fn pour(served: &Served, path: &str, mebibytes: usize) -> (Option<u16>, St
     let (mut reading, mut writing) = stream.into_split();
     let head = format!(
         "POST {path} HTTP/1.1\r\nhost: gateway\r\ncontent-type: application/json\r\nauthorization: Bearer {}\r\n\
-         transfer-encoding: chunked\r\n\r\n",
-        served.token()
+         stripe-signature: {}\r\ntransfer-encoding: chunked\r\n\r\n",
+        served.token(),
+        signed("another")
     );
     let pouring = async move {
         writing.write_all(head.as_bytes()).await?;
@@ -107,7 +110,8 @@ fn attacks() -> Vec<Attack> {
     vec![
         endless("an endless body", "/graphql"),
         endless("an endless webhook", "/webhooks/stripe/default"),
-        attack("a webhook of a mebibyte that nobody signed", &[Some(400)], |served| {
+        // Some find no memory beside the others.
+        attack("a webhook of a mebibyte that nobody signed", &[Some(400), Some(503)], |served| {
             let request = served.client.post(served.url("/webhooks/stripe/default")).body("x".repeat(1 << 20));
             request.header("stripe-signature", signed("another"))
         }),
@@ -137,6 +141,63 @@ fn attacks() -> Vec<Attack> {
             served.client.get(served.url("/graphql?query={a}")).header("authorization", "x".repeat(60_000))
         }),
     ]
+}
+
+/// Addresses of this machine that attackers come from.
+const ADDRESSES: u8 = 12;
+
+/// Webhooks that announce a mebibyte, send it but for its last two bytes, and wait. Nobody has signed them.
+async fn withheld(served: &Served, count: u8) -> Vec<TcpStream> {
+    let server: SocketAddr = served.url("").trim_start_matches("http://").parse().unwrap();
+    let header = signed("another");
+    let head = format!(
+        "POST /webhooks/stripe/default HTTP/1.1\r\nhost: gateway\r\nstripe-signature: {header}\r\n\
+         content-length: {}\r\n\r\n",
+        1 << 20
+    );
+    let body = vec![b' '; (1 << 20) - 2];
+    let sending = (0..count).map(async |number| {
+        let socket = TcpSocket::new_v4().unwrap();
+        let own = Ipv4Addr::new(127, 0, 0, 2 + number % ADDRESSES);
+        socket.bind(SocketAddr::new(IpAddr::V4(own), 0)).unwrap();
+        let mut stream = socket.connect(server).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // Whoever is refused may be cut off in the middle.
+        let _sent = stream.write_all(&body).await;
+        stream
+    });
+    let streams = join_all(sending).await;
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    streams
+}
+
+/// How much the process grows by a hundred of them, and what a small event and a question are answered meanwhile.
+async fn grown_by_withheld(settings: &[(&str, &str)]) -> (u64, [Option<u16>; 2]) {
+    let served = Served::demo("sqlite://withheld.db", settings);
+    served.until_answered(REFUSED).await;
+    served.until_taken(REFUSED).await;
+    served.forget_peak();
+    let before = served.memory();
+    let streams = withheld(&served, 120).await;
+    let (_, event) = served.event(0);
+    let (event, question) = (ask(String::new(), event).await, ask(String::new(), served.question()).await);
+    let grown = served.peak().saturating_sub(before);
+    eprintln!("120 withheld webhooks, {settings:?}: {} kB more than {} kB", grown / 1024, before / 1024);
+    drop(streams);
+    (grown, [event.status, question.status])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r09_bodies_that_are_withheld_do_not_add_64_megabytes_and_short_ones_are_read_beside_them() {
+    let (grown, statuses) = grown_by_withheld(&[]).await;
+    assert!(grown < GROWTH_MAX, "{grown} bytes");
+    assert_eq!(statuses, [Some(200), Some(200)]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r09_with_memory_for_bodies_without_end_those_that_are_withheld_fill_it() {
+    let (grown, _statuses) = grown_by_withheld(&[("BILLING_BODY_MEMORY_MIB", "65536")]).await;
+    assert!(grown > GROWTH_MAX, "{grown} bytes");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

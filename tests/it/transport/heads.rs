@@ -51,6 +51,72 @@ async fn with_higher_limits_there_may_be_more_and_longer_ones() {
     assert_eq!(with_long_header(&app, 100 * 1024).await.status, 200);
 }
 
+/// What proxies may read otherwise than we do: hosts and lengths of bodies that are told twice.
+#[tokio::test]
+async fn what_can_be_read_in_two_ways_is_refused_and_the_connection_ends() {
+    let app = TestApp::new().await;
+    let body = "2\r\n{}\r\n0\r\n\r\n";
+    for (line, headers, body) in [
+        ("GET /livez", "", ""),
+        ("GET /livez", "host: a\r\nhost: a\r\n", ""),
+        ("GET /livez", "host: a\r\nhost: b\r\n", ""),
+        ("GET http://other/livez", "host: gateway\r\n", ""),
+        ("GET http://gateway/livez", "", ""),
+        ("POST /webhooks/stripe/default", "host: a\r\ntransfer-encoding: gzip, chunked\r\n", body),
+        ("POST /webhooks/stripe/default", "host: a\r\ntransfer-encoding: chunked, chunked\r\n", body),
+        (
+            "POST /webhooks/stripe/default",
+            "host: a\r\ntransfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
+            body,
+        ),
+    ] {
+        let mut raw = Raw::connect(&app).await;
+        raw.send(format!("{line} HTTP/1.1\r\n{headers}\r\n{body}")).await;
+        let refused = raw.answer().await;
+        refused.is_problem(400, "BAD_USER_INPUT");
+        assert_eq!(refused.header("connection"), Some("close"), "{line} {headers}");
+        raw.is_closed().await;
+    }
+    // What the protocol itself does not take has no words.
+    for headers in ["transfer-encoding: gzip\r\n", "content-length: 5\r\ncontent-length: 6\r\n"] {
+        let mut raw = Raw::connect(&app).await;
+        raw.send(format!("POST /livez HTTP/1.1\r\nhost: a\r\n{headers}\r\n")).await;
+        assert_eq!(raw.answer().await.status, 400, "{headers}");
+        raw.is_closed().await;
+    }
+    for request in [
+        "GET http://gateway:8080/livez HTTP/1.1\r\nhost: Gateway:8080\r\n\r\n".to_owned(),
+        "GET /livez HTTP/1.0\r\n\r\n".to_owned(),
+        format!("GET /livez HTTP/1.1\r\nhost: a\r\ntransfer-encoding: Chunked\r\n\r\n{body}"),
+    ] {
+        let mut raw = Raw::connect(&app).await;
+        raw.send(&request).await;
+        assert_eq!(raw.answer().await.status, 200, "{request}");
+    }
+}
+
+/// Of a length beside `chunked` the protocol keeps one, so the request cannot be told from a good one, and is none.
+#[tokio::test]
+async fn a_length_beside_chunks_is_never_taken_for_the_length() {
+    let app = TestApp::new().await;
+    for headers in
+        ["content-length: 4\r\ntransfer-encoding: chunked\r\n", "transfer-encoding: chunked\r\ncontent-length: 4\r\n"]
+    {
+        let mut raw = Raw::connect(&app).await;
+        raw.send(format!(
+            "POST /livez HTTP/1.1\r\nhost: a\r\n{headers}\r\n0\r\n\r\nGET /livez HTTP/1.1\r\nhost: a\r\n\r\n"
+        ))
+        .await;
+        let first = raw.answer().await;
+        assert!([400, 405].contains(&first.status), "{first:?}");
+        if first.header("connection") == Some("close") {
+            raw.is_closed().await;
+        } else {
+            assert_eq!(raw.answer().await.status, 200);
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_address_that_is_too_long_is_refused() {
     let app = TestApp::new().await;

@@ -45,7 +45,7 @@ async fn pages_of_listed_origins_may_ask_and_read() {
     assert_eq!(header(&answer, "access-control-allow-origin"), Some(APP));
     assert_eq!(header(&answer, "access-control-allow-credentials"), Some("true"));
     assert_eq!(header(&answer, "access-control-max-age"), Some("600"));
-    assert_eq!(header(&answer, "access-control-allow-methods"), Some("GET,POST"));
+    assert_eq!(header(&answer, "access-control-allow-methods"), Some("GET,POST,DELETE"));
     let allowed = header(&answer, "access-control-allow-headers").unwrap();
     for name in ["authorization", "content-type", "x-csrf-token"] {
         assert!(allowed.split(',').any(|stated| stated == name), "{allowed}");
@@ -58,6 +58,22 @@ async fn pages_of_listed_origins_may_ask_and_read() {
     assert!(exposed.contains("x-request-id") && exposed.contains("retry-after"), "{exposed}");
     let refused = app.client.post(app.url("/graphql")).header("origin", APP).send().await.unwrap();
     assert_eq!((refused.status().as_u16(), header(&refused, "access-control-allow-origin")), (401, Some(APP)));
+}
+
+#[tokio::test]
+async fn a_page_of_a_listed_origin_may_log_its_customer_out() {
+    let app = cors().await;
+    let url = app.url("/v1/session");
+    let preflight = app.client.request(Method::OPTIONS, &url).header("origin", APP);
+    let preflight = preflight
+        .header("access-control-request-method", "DELETE")
+        .header("access-control-request-headers", "content-type,x-csrf-token");
+    let allowed = preflight.send().await.unwrap();
+    assert!(header(&allowed, "access-control-allow-methods").unwrap().split(',').any(|method| method == "DELETE"));
+    let logout = app.client.delete(&url).header("origin", APP).header("cookie", &app.cookie);
+    let logout = logout.header("x-csrf-token", "1").header("content-type", "application/json");
+    let answer = logout.send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), header(&answer, "access-control-allow-origin")), (204, Some(APP)));
 }
 
 #[tokio::test]

@@ -1,8 +1,13 @@
 //! The route: who is let in, and what it answers.
 
+use std::time::Duration;
+
 use billing_gateway::stripe::webhook::BODY_BYTES_MAX;
 use fake_stripe::signature;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::support::app::http_client;
 use crate::support::database::{Engine, for_each_engine};
@@ -40,6 +45,32 @@ async fn only_what_stripe_signed_lately_is_stored() {
         assert_eq!((status, answer), (200, json!({ "received": true })));
     })
     .await;
+}
+
+/// The status of a webhook whose body does not come.
+async fn without_body(hooks: &Hooks, endpoint: &str, headers: &str) -> String {
+    let url = hooks.url(endpoint);
+    let (server, path) = url.trim_start_matches("http://").split_once('/').unwrap();
+    let mut stream = TcpStream::connect(server).await.unwrap();
+    let head = format!("POST /{path} HTTP/1.1\r\nhost: gateway\r\n{headers}content-length: 1048576\r\n\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = vec![0; 12];
+    let read = timeout(Duration::from_secs(5), stream.read_exact(&mut answer)).await;
+    read.expect("an answer in time").unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[tokio::test]
+async fn without_a_header_that_may_be_stripe_s_no_body_is_waited_for() {
+    let hooks = Hooks::on(Engine::Sqlite).await;
+    let header = |seconds| format!("stripe-signature: {}\r\n", signature(&[SECRET], b"{}", now() + seconds));
+    let unsigned = format!("stripe-signature: t={}\r\n", now());
+    let (late, good) = (header(-310), header(0));
+    let twice = good.repeat(2);
+    for headers in ["", "stripe-signature: t=1,v1=00\r\n", "stripe-signature: x\r\n", &unsigned, &late, &twice] {
+        assert_eq!(without_body(&hooks, "default", headers).await, "HTTP/1.1 400", "{headers}");
+    }
+    assert_eq!(without_body(&hooks, "other", &good).await, "HTTP/1.1 404");
 }
 
 #[tokio::test]
