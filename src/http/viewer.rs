@@ -52,7 +52,7 @@ impl NoCredential {
         match self {
             Self::Absent => "absent",
             Self::Several => "several",
-            Self::NotBearer | Self::NotAKey => "malformed",
+            Self::NotBearer | Self::NotAKey | Self::NotASession => "malformed",
             Self::NoUser => "apart",
         }
     }
