@@ -33,6 +33,9 @@ pub struct Model {
     pub address: Option<String>,
     pub previous_hash: String,
     pub hash: String,
+    /// The key of the application that stood between. Hashed where there is one.
+    #[sea_orm(column_type = "Text", nullable)]
+    pub application_id: Option<String>,
 }
 
 #[derive(Copy, Clone, Debug, EnumIter, DeriveRelation)]

@@ -20,6 +20,7 @@ mod m20261122_000010_credentials;
 mod m20261122_000011_audit_log;
 mod m20261122_000013_credentials_in_use;
 mod m20261122_000014_events_that_were_fetched;
+mod m20261122_000015_audit_applications;
 mod parts;
 
 use sea_orm_migration::MigrationTrait;
@@ -45,6 +46,7 @@ impl MigratorTrait for Migrator {
             Box::new(m20261122_000011_audit_log::Migration),
             Box::new(m20261122_000013_credentials_in_use::Migration),
             Box::new(m20261122_000014_events_that_were_fetched::Migration),
+            Box::new(m20261122_000015_audit_applications::Migration),
         ]
     }
 }

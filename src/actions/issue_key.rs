@@ -87,6 +87,9 @@ pub enum CredentialError {
     /// It would be able to do more than who asks for it.
     #[error("a credential cannot do more than who issues it")]
     NotGrantable(NotGrantable),
+    /// It is there, and can do more than who wants to end it or to issue another in its place.
+    #[error("the credential can do more than the caller's own")]
+    Stronger(NotGrantable),
     /// The tenant has too many keys already.
     #[error("a tenant has at most {LIVE_MAX} keys at the same time")]
     TooMany,

@@ -46,7 +46,7 @@ pub(super) async fn turn(
     store::idempotency_key::forget(by.tenant, tx, by.now).await?;
     let row = idempotency_key::Model {
         tenant_id: by.tenant.id().clone(),
-        key_sha256: secret::sha256(&json!([by.actor.kind, by.actor.subject, name]).to_string()),
+        key_sha256: secret::sha256(&json!([by.actor.principal, name]).to_string()),
         request_sha256: secret::sha256(&request.to_string()),
         object_id: None,
         created_at: by.now,

@@ -6,7 +6,8 @@ use super::issue_key::{self, CredentialError, Manager};
 use crate::domain::trail::Deed;
 use crate::store::{self, Store};
 
-/// Revokes a key, and gives it as it is then. It is refused everywhere within five seconds.
+/// Revokes a key, and gives it as it is then. It is refused everywhere within five seconds. Who asks must have all the
+/// rights of the key, as whoever rotates it: or the weakest integration could take away the company's own keys.
 ///
 /// # Errors
 /// [`CredentialError`]; nothing was written then.
@@ -17,6 +18,7 @@ pub async fn revoke_key(
 ) -> Result<credential::Model, CredentialError> {
     let tx = store.begin(by.tenant).await?;
     let row = issue_key::found(by, &tx, id).await?;
+    by.grantor.may_grant(by.tenant, &issue_key::rights(&row)).map_err(CredentialError::Stronger)?;
     if row.revoked_at.is_some() || !store::credential::revoke(by.tenant, &tx, id, by.now).await? {
         return Ok(row);
     }

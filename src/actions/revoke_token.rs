@@ -13,8 +13,8 @@ use crate::store::{self, Store};
 /// The longest id of a token, in bytes; as its claim may have.
 pub const JTI_BYTES_MAX: usize = 255;
 
-/// Tokens that a tenant may have refused at the same time. Every replica reads those of all tenants every few seconds, up
-/// to ten times as many: none may crowd out what others have revoked.
+/// Tokens that a tenant may have refused at the same time. Every replica reads those of all tenants every few seconds, as
+/// long as they are no more than this; beyond it each token is looked up by itself.
 pub const LIVE_MAX: i64 = 10_000;
 
 /// How long a token is refused: longer than any lives, with what clocks may differ. When it ends by itself is not asked:

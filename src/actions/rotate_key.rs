@@ -42,7 +42,7 @@ pub async fn rotate_key(
         return Err(CredentialError::Ended);
     }
     let rights = issue_key::rights(&old);
-    by.grantor.may_grant(by.tenant, &rights)?;
+    by.grantor.may_grant(by.tenant, &rights).map_err(CredentialError::Stronger)?;
     let lifetime = (old.expires_at.utc() - old.created_at.utc()).min(LIFETIME_MAX);
     let wanted = KeyWanted { name: old.name.clone(), rights, expires_at: after(by.now, lifetime), request: None };
     let issued = issue_key::write(&tx, by, wanted, Some(old.id.clone())).await?;

@@ -1,15 +1,15 @@
 //! Who asks: a credential in, a [`Viewer`] out.
 //!
-//! Tokens are verified by their signature and asked of the list of revoked ones; keys and sessions are looked up. All
-//! of it is kept for seconds only (`lookup.rs`), and how much is bounded. A credential that cannot be looked up is not
-//! refused: who presents it hears that the store is not there.
+//! Tokens are verified by their signature and asked of the revoked ones; keys and sessions are looked up. All of it is
+//! kept for seconds only (`lookup.rs`), and how much is bounded. A credential that cannot be looked up is not refused: who
+//! presents it hears that the store is not there. Which keys and sessions were good lately is remembered for longer, so
+//! that those who guess can be told from them before anything is looked up.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use entity::{Instant, TenantId, browser_session, credential};
+use entity::{Instant, browser_session, credential};
 use moka::future::Cache;
 use sha2::{Digest, Sha256};
 
@@ -18,6 +18,7 @@ use super::error::{AuthError, AuthFailure};
 use super::jwks::Jwks;
 use super::jwt::{ALGORITHM_NAME, JwtKeys};
 use super::lookup::Lookup;
+use super::revoked::{Revoked, TokenName};
 use super::token::Token;
 use super::usage::{Usage, UsageWriter, Used};
 use crate::domain::api_key::{self, KeyText};
@@ -35,11 +36,11 @@ const VERIFIED_MAX: u64 = 10_000;
 /// How long one is remembered at most; less when it ends before.
 const VERIFIED_KEPT: Duration = Duration::from_mins(10);
 
-/// Revoked tokens that are looked at. They live for a day: more than so many in a day are no accident.
-const REVOKED_MAX: u64 = 100_000;
+/// Keys and sessions that are remembered to have been good. Only good ones are, so no guesses push them out.
+const PROVEN_MAX: u64 = 100_000;
 
-/// The one name that the list of revoked tokens is kept under.
-const REVOKED: &str = "";
+/// How long they are.
+const PROVEN_KEPT: Duration = Duration::from_hours(1);
 
 /// The longest text in a cookie that can be one of ours, in bytes.
 const SID_BYTES_MAX: usize = 128;
@@ -96,9 +97,11 @@ pub struct Authenticator {
     config: AuthConfig,
     reader: Reader,
     verified: Cache<[u8; 32], Arc<Verified>>,
-    revoked: Lookup<Arc<HashSet<(TenantId, String)>>>,
+    revoked: Revoked,
     keys: Lookup<Option<Arc<credential::Model>>>,
     sessions: Lookup<Option<Arc<browser_session::Model>>>,
+    /// Keys and sessions that were good lately, by their digests.
+    proven: Cache<[u8; 32], ()>,
     usage: Usage,
     stats: AuthStats,
 }
@@ -106,8 +109,8 @@ pub struct Authenticator {
 /// A token whose signature and claims were found good.
 struct Verified {
     viewer: Viewer,
-    /// What it may be found by in the list of revoked ones.
-    name: (TenantId, String),
+    /// What it may be found by among the revoked ones.
+    name: TokenName,
     /// Which keys of the provider it was verified with; absent for a shared secret.
     version: Option<u64>,
 }
@@ -125,10 +128,11 @@ impl Authenticator {
         // Look-ups are counted apart from the statements of requests.
         let reader = config.store.reader(&config.system, &Arc::default());
         let verified = Cache::builder().max_capacity(VERIFIED_MAX).time_to_live(VERIFIED_KEPT).build();
+        let proven = Cache::builder().max_capacity(PROVEN_MAX).time_to_live(PROVEN_KEPT).build();
         let stats = config.jwks.as_ref().map(|jwks| jwks.stats().clone()).unwrap_or_default();
-        let (revoked, keys) = (Lookup::new("revoked_tokens", &stats), Lookup::new("key", &stats));
+        let (revoked, keys) = (Revoked::new(&stats), Lookup::new("key", &stats));
         let sessions = Lookup::new("session", &stats);
-        (Self { config, reader, verified, revoked, keys, sessions, usage, stats }, writer)
+        (Self { config, reader, verified, revoked, keys, sessions, proven, usage, stats }, writer)
     }
 
     /// The credential clock's time.
@@ -149,6 +153,28 @@ impl Authenticator {
     /// What is counted of credentials.
     pub const fn stats(&self) -> &AuthStats {
         &self.stats
+    }
+
+    /// Whether the database would have to be asked for a key or a session that was not good here lately. A token is none:
+    /// its signature is verified before anything is looked up. Nor is what has not the form of a key.
+    pub fn is_stranger(&self, credential: Credential<'_>) -> bool {
+        match credential {
+            Credential::Bearer(text) if !text.starts_with(api_key::PREFIX) => false,
+            Credential::Bearer(text) | Credential::Key(text) | Credential::Application { key: text, .. } => {
+                KeyText::read(text).is_some() && !self.is_proven(text)
+            }
+            Credential::Session(sid) => is_sid(sid) && !self.is_proven(sid),
+        }
+    }
+
+    fn is_proven(&self, text: &str) -> bool {
+        self.proven.contains_key(&digest(text))
+    }
+
+    async fn prove(&self, text: &str) {
+        if !self.is_proven(text) {
+            self.proven.insert(digest(text), ()).await;
+        }
     }
 
     /// The caller behind a credential.
@@ -187,10 +213,11 @@ impl Authenticator {
 
     async fn of_token(&self, text: &str) -> Result<Viewer, AuthFailure> {
         super::token::check_length(text)?;
-        let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-        let version = self.config.jwks.as_ref().map_or(0, |jwks| jwks.version());
+        let digest = digest(text);
+        let version = self.config.jwks.as_ref().and_then(|jwks| jwks.version());
         let known = self.verified.get(&digest).await;
-        let known = known.filter(|known| known.version.is_none_or(|with| with == version));
+        let holds = |known: &Arc<Verified>| known.version.is_none_or(|with| version == Some(with));
+        let known = known.filter(holds);
         self.stats.looked_up("token", known.is_some());
         let verified = if let Some(known) = known {
             known
@@ -203,33 +230,25 @@ impl Authenticator {
         if end <= self.now().utc() {
             return Err(AuthError::Claim(ClaimError::Expired).into());
         }
-        if self.revoked().await?.contains(&verified.name) {
+        if self.revoked.has(&self.config.system, &self.reader, &verified.name, self.now()).await? {
             return Err(AuthError::TokenRevoked.into());
         }
         Ok(verified.viewer.clone())
     }
 
-    async fn verify(&self, text: &str, version: u64) -> Result<Verified, AuthFailure> {
+    async fn verify(&self, text: &str, version: Option<u64>) -> Result<Verified, AuthFailure> {
         let token = Token::read(text)?;
         let now = self.now();
+        // Without a set before, the one that was read for this token has another version: it is verified once more.
         let (viewer, version) = match (&self.config.tokens, &self.config.jwks) {
             (Some(keys), _) if token.names(ALGORITHM_NAME) => (keys.verify_read(&token, now)?, None),
-            (_, Some(jwks)) if Jwks::is_for(&token) => (jwks.verify(&token, now).await?, Some(version)),
+            (_, Some(jwks)) if Jwks::is_for(&token) => {
+                (jwks.verify(&token, now).await?, Some(version.unwrap_or_default()))
+            }
             _ => return Err(AuthError::Algorithm.into()),
         };
         let name = (viewer.tenant().id().clone(), secret::sha256(viewer.credential().unwrap_or_default()));
         Ok(Verified { viewer, name, version })
-    }
-
-    async fn revoked(&self) -> Result<Arc<HashSet<(TenantId, String)>>, AuthFailure> {
-        let read = async {
-            let rows = store::revoked_token::live(&self.config.system, &self.reader, self.now(), REVOKED_MAX).await?;
-            if rows.len() as u64 == REVOKED_MAX {
-                tracing::error!(rows = rows.len(), "more tokens are revoked than are looked at");
-            }
-            Ok(Arc::new(rows.into_iter().collect()))
-        };
-        self.revoked.get(REVOKED, read).await
     }
 
     async fn of_key(&self, text: &str) -> Result<Viewer, AuthFailure> {
@@ -249,15 +268,16 @@ impl Authenticator {
         if row.expires_at <= self.now() {
             return Err(AuthError::KeyExpired.into());
         }
+        self.prove(text).await;
         self.usage.note(Used::Key(row.handle.clone())).await;
         let customers = row.customer_ids.as_ref().map(|list| serde_json::from_value(list.clone()).unwrap_or_default());
         let (kind, scopes) = (PrincipalKind::from(row.kind), ScopeSet::parse(&row.scopes));
         let (subject, end, tenant) = (row.name.clone(), row.expires_at.utc(), row.tenant_id.clone());
-        Ok(Viewer::new(kind, subject, scopes, end, tenant, customers).by(row.id.as_str()))
+        Ok(Viewer::new(kind, subject, scopes, end, tenant, customers).by_key(row.id.as_str()))
     }
 
     async fn of_session(&self, sid: &str) -> Result<Viewer, AuthFailure> {
-        if sid.is_empty() || sid.len() > SID_BYTES_MAX {
+        if !is_sid(sid) {
             return Err(AuthError::Session.into());
         }
         let digest = secret::sha256(sid);
@@ -267,10 +287,20 @@ impl Authenticator {
         };
         let row = self.sessions.get(&digest, read).await?;
         let row = row.filter(|row| is_live(row, self.now())).ok_or(AuthError::Session)?;
+        self.prove(sid).await;
         self.usage.note(Used::Session(digest, row.expires_at)).await;
         let (scopes, customers) = (ScopeSet::parse(&row.scopes), Some(vec![row.customer_id.clone()]));
         let (subject, end, tenant) = (row.subject.clone(), row.expires_at.utc(), row.tenant_id.clone());
         let viewer = Viewer::new(PrincipalKind::Customer, subject, scopes, end, tenant, customers);
-        Ok(viewer.by(row.id.as_str()))
+        Ok(viewer.by_session(row.id.as_str()))
     }
+}
+
+/// Whether what a cookie holds can be one of ours.
+const fn is_sid(sid: &str) -> bool {
+    !sid.is_empty() && sid.len() <= SID_BYTES_MAX
+}
+
+fn digest(text: &str) -> [u8; 32] {
+    Sha256::digest(text.as_bytes()).into()
 }

@@ -130,6 +130,7 @@ fn shown(entry: &audit_entry::Model) -> Value {
         "actorKind": entry.actor_kind,
         "actor": entry.actor_id,
         "credential": entry.credential_id,
+        "application": entry.application_id,
         "action": entry.action,
         "objectType": entry.object_type,
         "objectId": entry.object_id,

@@ -72,6 +72,16 @@ impl Bucket {
         Err(Exhausted { level: self.level(owed), retry_after: Duration::from_micros(too_much.min(owed)) })
     }
 
+    /// That a bucket which stands so has no point, and when it has one; nothing when it has.
+    pub fn exhausted(self, level: Level) -> Option<Exhausted> {
+        if level.remaining > 0 {
+            return None;
+        }
+        let owed = u64::try_from(level.full_in.as_micros()).unwrap_or(u64::MAX);
+        let left = self.refill_micros().saturating_sub(owed);
+        Some(Exhausted { level, retry_after: Duration::from_micros(self.point.saturating_sub(left)) })
+    }
+
     /// How a bucket stands that will be full in so many microseconds.
     pub fn level(self, owed: u64) -> Level {
         let left = self.refill_micros().saturating_sub(owed);
@@ -117,6 +127,15 @@ mod tests {
         let bucket = ten_in_a_minute();
         let full_at = bucket.take(None, 100 * SECOND, 10).unwrap();
         assert!(bucket.take(Some(full_at), 40 * SECOND, 1).is_err());
+    }
+
+    #[test]
+    fn an_empty_bucket_says_when_it_has_a_point() {
+        let bucket = ten_in_a_minute();
+        assert_eq!(bucket.exhausted(bucket.level(54 * SECOND)), None);
+        let exhausted = bucket.exhausted(bucket.level(55 * SECOND)).unwrap();
+        assert_eq!(exhausted.retry_after, Duration::from_secs(1));
+        assert_eq!(bucket.take(Some(55 * SECOND), 0, 1), Err(exhausted));
     }
 
     proptest! {

@@ -45,6 +45,7 @@ pub fn entry(head: &audit_head::Model, actor: &Actor, deed: Deed, at: Instant) -
         actor_kind: actor.kind.to_owned(),
         actor_id: actor.subject.clone(),
         credential_id: actor.credential.clone(),
+        application_id: actor.application.clone(),
         action: deed.action.to_owned(),
         object_type: deed.object_type.to_owned(),
         object_id: deed.object_id,
@@ -59,9 +60,11 @@ pub fn entry(head: &audit_head::Model, actor: &Actor, deed: Deed, at: Instant) -
     row
 }
 
-/// The hash of an entry: the SHA-256 of a JSON list of everything in it, with the hash before it first.
+/// The hash of an entry: the SHA-256 of a JSON list of everything in it, with the hash before it first. An application
+/// stands at the end and only where there is one: entries from before it was written down keep their hashes, and a longer
+/// list is another one.
 pub fn hash(row: &audit_entry::Model) -> String {
-    let all = json!([
+    let mut all = json!([
         row.previous_hash,
         row.tenant_id,
         row.sequence,
@@ -77,6 +80,9 @@ pub fn hash(row: &audit_entry::Model) -> String {
         row.request_id,
         row.address,
     ]);
+    if let (Some(application), Some(all)) = (&row.application_id, all.as_array_mut()) {
+        all.push(json!(application));
+    }
     secret::hex(&Sha256::digest(all.to_string()))
 }
 
@@ -232,11 +238,12 @@ mod tests {
     #[test]
     fn whatever_is_changed_in_an_entry_shows_there() {
         type Row = audit_entry::Model;
-        let changes: [fn(&mut Row); 12] = [
+        let changes: [fn(&mut Row); 13] = [
             |row| row.at = Instant::new(chrono::DateTime::from_timestamp_nanos(2_000_000)),
             |row| row.actor_kind.push('x'),
             |row| row.actor_id.push('x'),
             |row| row.credential_id = Some(String::new()),
+            |row| row.application_id = Some(String::new()),
             |row| row.action.push('x'),
             |row| row.object_type.push('x'),
             |row| row.object_id.push('x'),
@@ -254,6 +261,18 @@ mod tests {
             rows[1].hash = hash(&rows[1]);
             assert_eq!(followed(&rows, &head), Err(Broken::Link(3)), "change {number}");
         }
+    }
+
+    #[test]
+    fn entries_from_before_applications_were_written_down_keep_their_hashes() {
+        let (rows, _) = chain(1);
+        assert_eq!(rows[0].hash, "f7ed57fa00b3dae4120ab1f48294b4d726bd18dc0dc95cbb7d1127bda1e85d4e");
+        let deed = || Deed { action: "a.b", object_type: "A", object_id: "1".into(), before: None, after: None };
+        let through = Actor { application: Some("key_1".to_owned()), ..Actor::operator() };
+        let mut row = entry(&start(&"ten_1".into()), &through, deed(), Instant::default());
+        let written = row.hash.clone();
+        row.application_id = None;
+        assert_ne!(hash(&row), written, "whoever takes the application out is found out");
     }
 
     #[test]

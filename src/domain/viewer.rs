@@ -156,6 +156,43 @@ impl PrincipalKind {
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.name() == name)
     }
+
+    /// How much a kind sees and hands on beside its scopes: more with a higher number.
+    const fn reach(self) -> u8 {
+        match self {
+            Self::Customer => 0,
+            Self::Partner => 1,
+            Self::Service => 2,
+            Self::Merchant => 3,
+        }
+    }
+
+    /// The one of two kinds that may do less.
+    pub const fn weaker(self, other: Self) -> Self {
+        if other.reach() < self.reach() { other } else { self }
+    }
+}
+
+/// The sort of credential.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CredentialSort {
+    /// A token, which names itself and its user.
+    Token,
+    /// An API key. Its name is for people and names nobody.
+    Key,
+    /// A session of a customer's browser.
+    Session,
+}
+
+impl CredentialSort {
+    /// The sort as a word.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Token => "token",
+            Self::Key => "key",
+            Self::Session => "session",
+        }
+    }
 }
 
 /// Whose rows a caller may see. Every store function on tenant-owned rows takes one first.
@@ -203,7 +240,7 @@ impl Tenant {
 /// A caller whose credential was verified.
 #[derive(Clone, Debug)]
 pub struct Viewer {
-    /// The sort of principal.
+    /// The sort of principal; behind an application, the weaker one of both.
     pub kind: PrincipalKind,
     /// Who it is, as the credential's subject names it.
     pub subject: String,
@@ -212,8 +249,9 @@ pub struct Viewer {
     /// When the credential ends.
     pub expires_at: DateTime<Utc>,
     tenant: Tenant,
-    credential: Option<Arc<str>>,
-    has_token: bool,
+    own_kind: PrincipalKind,
+    credential: Option<(CredentialSort, Arc<str>)>,
+    application: Option<Arc<Viewer>>,
 }
 
 impl Viewer {
@@ -233,29 +271,76 @@ impl Viewer {
         };
         let own_people = matches!(kind, PrincipalKind::Merchant | PrincipalKind::Service);
         let tenant = if own_people || scopes.has(Scope::InvoicesWrite) { tenant } else { tenant.without_drafts() };
-        Self { kind, subject, scopes, expires_at, tenant, credential: None, has_token: false }
-    }
-
-    /// The same caller by the credential with this id.
-    #[must_use]
-    pub fn by(self, credential: &str) -> Self {
-        Self { credential: Some(credential.into()), has_token: false, ..self }
+        Self { kind, subject, scopes, expires_at, tenant, own_kind: kind, credential: None, application: None }
     }
 
     /// The same caller by the token with this id of its own.
     #[must_use]
     pub fn by_token(self, id: &str) -> Self {
-        Self { has_token: true, ..self.by(id) }
+        self.by(CredentialSort::Token, id)
+    }
+
+    /// The same caller by the key with this id.
+    #[must_use]
+    pub fn by_key(self, id: &str) -> Self {
+        self.by(CredentialSort::Key, id)
+    }
+
+    /// The same caller by the session with this id.
+    #[must_use]
+    pub fn by_session(self, id: &str) -> Self {
+        self.by(CredentialSort::Session, id)
+    }
+
+    fn by(self, sort: CredentialSort, id: &str) -> Self {
+        Self { credential: Some((sort, id.into())), ..self }
     }
 
     /// The id of the token that the caller has, where it has one.
     pub fn token(&self) -> Option<&str> {
-        self.credential().filter(|_id| self.has_token)
+        match &self.credential {
+            Some((CredentialSort::Token, id)) => Some(id),
+            _ => None,
+        }
     }
 
     /// The id of the credential: a key's, a session's, or the token's own.
     pub fn credential(&self) -> Option<&str> {
-        self.credential.as_deref()
+        self.credential.as_ref().map(|(_sort, id)| &**id)
+    }
+
+    /// Whether the credential is a key.
+    pub const fn is_by_key(&self) -> bool {
+        matches!(self.credential, Some((CredentialSort::Key, _)))
+    }
+
+    /// The credential's sort and id, which no other credential of the tenant has.
+    pub fn credential_name(&self) -> Option<[&str; 2]> {
+        self.credential.as_ref().map(|(sort, id)| [sort.name(), &**id])
+    }
+
+    /// The sort of principal that the credential is for, whatever stands between.
+    pub const fn own_kind(&self) -> PrincipalKind {
+        self.own_kind
+    }
+
+    /// The application that the caller came through, as it would be by itself.
+    pub fn application(&self) -> Option<&Self> {
+        self.application.as_deref()
+    }
+
+    /// Who is behind the credential, as a text that nobody else of the tenant has. People name keys as they like, so a key
+    /// is only ever itself; the name in a session is told apart by its customer. The texts in it have no control
+    /// characters, so no two make the same by being cut elsewhere.
+    pub fn principal(&self) -> String {
+        let customer = || self.tenant.customers().and_then(<[CustomerId]>::first).map_or("", CustomerId::as_str);
+        let [sort, whose, name] = match &self.credential {
+            Some((CredentialSort::Key, id)) => ["key", &**id, ""],
+            Some((CredentialSort::Session, _)) => ["session", customer(), &self.subject],
+            Some((CredentialSort::Token, _)) => ["token", self.own_kind.name(), &self.subject],
+            None => ["", self.own_kind.name(), &self.subject],
+        };
+        format!("{sort}\u{1f}{whose}\u{1f}{name}")
     }
 
     /// The same caller through an application that may do only so much: what both may. Nothing when the application is
@@ -268,10 +353,15 @@ impl Viewer {
             return None;
         }
         let scopes = self.scopes.iter().filter(|scope| application.scopes.has(*scope)).collect();
-        let (tenant, customers) = (self.tenant.id().clone(), self.tenant.customers().map(<[CustomerId]>::to_vec));
-        let expires_at = self.expires_at.min(application.expires_at);
-        let both = Self::new(self.kind, self.subject, scopes, expires_at, tenant, customers);
-        Some(Self { credential: self.credential, has_token: self.has_token, ..both })
+        let drafts = self.tenant.drafts && application.tenant.drafts;
+        Some(Self {
+            kind: self.kind.weaker(application.kind),
+            scopes,
+            expires_at: self.expires_at.min(application.expires_at),
+            tenant: Tenant { drafts, ..self.tenant },
+            application: Some(Arc::new(application.clone())),
+            ..self
+        })
     }
 
     /// Whose rows the caller may see.
@@ -310,12 +400,67 @@ mod tests {
         let user = of("invoices:read payments:read", "ten_1", Some(&["cus_1"])).by_token("token");
         let both = user.clone().through(&of("payments:read tokens:manage", "ten_1", None)).unwrap();
         assert_eq!((both.scopes.to_string().as_str(), both.credential()), ("payments:read", Some("token")));
-        assert_eq!((both.token(), user.clone().by("key_1").token()), (Some("token"), None));
+        assert_eq!((both.token(), user.clone().by_key("key_1").token()), (Some("token"), None));
         assert_eq!(both.tenant().customers(), user.tenant().customers());
         assert!(user.clone().through(&of("", "ten_2", None)).is_none(), "another tenant");
         assert!(user.clone().through(&of("", "ten_1", Some(&["cus_2"]))).is_none(), "other customers");
         assert!(user.through(&of("", "ten_1", Some(&["cus_1", "cus_2"]))).is_some());
         assert!(of("", "ten_1", None).through(&of("", "ten_1", Some(&["cus_1"]))).is_none(), "all, through some");
+    }
+
+    #[test]
+    fn a_user_behind_an_application_is_no_more_than_the_weaker_of_both() {
+        use PrincipalKind::{Customer, Merchant, Partner, Service};
+        let of = |kind, scopes: &str| {
+            let customers = (kind == Customer).then(|| vec!["cus_1".into()]);
+            let scopes = ScopeSet::parse(scopes);
+            Viewer::new(kind, "s".into(), scopes, DateTime::UNIX_EPOCH, "ten_1".into(), customers)
+        };
+        for (user, application, both) in [
+            (Merchant, Partner, Partner),
+            (Merchant, Service, Service),
+            (Service, Partner, Partner),
+            (Partner, Merchant, Partner),
+            (Customer, Merchant, Customer),
+            (Merchant, Merchant, Merchant),
+        ] {
+            let seen =
+                of(user, "invoices:read").by_token("t").through(&of(application, "invoices:read").by_key("key_1"));
+            let seen = seen.unwrap();
+            assert_eq!((seen.kind, seen.own_kind()), (both, user), "{user:?} through {application:?}");
+            let drafts = matches!(both, Merchant | Service);
+            assert_eq!(seen.tenant().sees_drafts(), drafts, "{user:?} through {application:?}");
+            assert_eq!(seen.application().and_then(Viewer::credential), Some("key_1"));
+        }
+        let scopes = "invoices:read invoices:write";
+        let seen = of(Merchant, "invoices:read").through(&of(Partner, scopes)).unwrap();
+        assert!(seen.tenant().sees_drafts(), "both see them");
+    }
+
+    #[test]
+    fn who_is_behind_a_credential_is_told_apart_from_everyone_else() {
+        let of = |kind, name: &str, customer: Option<&str>| {
+            let customers = customer.map(|id| vec![id.into()]);
+            Viewer::new(kind, name.into(), ScopeSet::default(), DateTime::UNIX_EPOCH, "ten_1".into(), customers)
+        };
+        let partner = |name| of(PrincipalKind::Partner, name, None);
+        let mara = |customer| of(PrincipalKind::Customer, "mara", Some(customer));
+        let others = [
+            partner("mara").by_token("1"),
+            partner("mara").by_key("1"),
+            partner("mara").by_key("2"),
+            partner("other").by_token("1"),
+            of(PrincipalKind::Service, "mara", None).by_token("1"),
+            mara("cus_1").by_session("1"),
+            mara("cus_2").by_session("1"),
+            mara("cus_1").by_token("1"),
+        ];
+        let names: std::collections::BTreeSet<_> = others.iter().map(Viewer::principal).collect();
+        assert_eq!(names.len(), others.len(), "{names:?}");
+        assert_eq!(partner("mara").by_token("1").principal(), partner("mara").by_token("2").principal());
+        assert_eq!(partner("one").by_key("1").principal(), partner("two").by_key("1").principal());
+        let direct = of(PrincipalKind::Merchant, "mara", None).by_token("1");
+        assert_eq!(direct.clone().through(&partner("app").by_key("1")).unwrap().principal(), direct.principal());
     }
 
     #[test]

@@ -145,6 +145,7 @@ pub const TABLE: &[TypeAccess] = &[
             "actorKind",
             "actor",
             "credentialId",
+            "applicationId",
             "action",
             "objectType",
             "objectId",

@@ -74,6 +74,11 @@ impl AuditEntry {
         self.0.credential_id.as_ref()
     }
 
+    /// The id of the application's key, where a user came through an application: both credentials did it.
+    fn application_id(&self) -> Option<&String> {
+        self.0.application_id.as_ref()
+    }
+
     /// What was done: a noun and a verb, such as `api_key.issue`.
     fn action(&self) -> &String {
         &self.0.action
@@ -99,7 +104,8 @@ impl AuditEntry {
         json(self.0.state_after.as_ref())
     }
 
-    /// The request it was done in. Null at the command line.
+    /// The request it was done in, by the id that the gateway gave it; an id of the client's own stands in the log beside
+    /// it. Null at the command line.
     fn request_id(&self) -> Option<&String> {
         self.0.request_id.as_ref()
     }

@@ -54,7 +54,7 @@ pub const OBJECTS_MAX: usize = 100_000;
 impl RequestContext {
     /// The context of one request: everything is read as `viewer` may, `now` being the billing clock's time.
     pub fn new(viewer: Viewer, reader: Reader, links: Arc<Links>, now: Instant) -> Self {
-        let source = LinkSource::new(Arc::clone(&links), &viewer.subject, now);
+        let source = LinkSource::new(Arc::clone(&links), &viewer.principal(), now);
         let upstream = Arc::clone(&source.stats);
         let loaders = Loaders::new(viewer.tenant().clone(), reader, source);
         Self {

@@ -301,6 +301,7 @@ pub(super) fn told<T>(done: Result<T, CredentialError>) -> Result<Result<T, User
         CredentialError::NotGrantable(NotGrantable::Scope(_)) => (ScopeNotGrantable, "scopes"),
         CredentialError::NotGrantable(NotGrantable::Kind) => (ScopeNotGrantable, "kind"),
         CredentialError::NotGrantable(NotGrantable::Customers) => (ScopeNotGrantable, "customerIds"),
+        CredentialError::Stronger(_) => (ScopeNotGrantable, "id"),
         CredentialError::TooMany => (LimitExceeded, "name"),
         CredentialError::UnknownToken => (NotFound, "jti"),
         CredentialError::Jti => (InvalidValue, "jti"),

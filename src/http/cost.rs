@@ -32,7 +32,12 @@ pub(super) struct Cost {
 impl CostLimits {
     /// The most that one operation of this caller may cost.
     pub(super) const fn of(self, viewer: &Viewer) -> u64 {
-        match viewer.kind {
+        self.of_kind(viewer.kind)
+    }
+
+    /// The same of callers of this kind.
+    pub(super) const fn of_kind(self, kind: PrincipalKind) -> u64 {
+        match kind {
             PrincipalKind::Customer => self.customers,
             PrincipalKind::Merchant | PrincipalKind::Partner | PrincipalKind::Service => self.others,
         }

@@ -4,6 +4,7 @@
 //! problem document (RFC 9457). Messages are fixed words and numbers, at most a name of the request's.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_graphql::{Pos, ServerError};
@@ -20,6 +21,7 @@ use super::media::Media;
 use super::params::ParamsError;
 use super::request_id::RequestId;
 use super::variables::VariableError;
+use crate::actions::issue_key::CredentialError;
 use crate::auth::AuthFailure;
 use crate::domain::rate::Exhausted;
 use crate::gate::GateError;
@@ -72,6 +74,9 @@ pub(super) enum Refusal {
     /// The body is not said to be JSON. A form of another site could send any other type with a visitor's cookies.
     #[error("The body must be application/json in UTF-8, not compressed.")]
     BodyType,
+    /// The body is not the form that it must be.
+    #[error("The body must be a form (application/x-www-form-urlencoded) with one token.")]
+    Form,
     /// The body is larger than so many bytes; little more was read.
     #[error("The body is larger than {0} bytes.")]
     BodyTooLarge(usize),
@@ -170,6 +175,7 @@ impl Refusal {
             | Self::Method
             | Self::NotAQuery
             | Self::BodyType
+            | Self::Form
             | Self::BodyBroken(_)
             | Self::Params(_)
             | Self::Variable(_) => "BAD_USER_INPUT",
@@ -202,6 +208,7 @@ impl Refusal {
             | Self::Method
             | Self::NotAQuery
             | Self::BodyType
+            | Self::Form
             | Self::BodyTooLarge(_)
             | Self::BodyBroken(_)
             | Self::Params(_) => "request",
@@ -232,7 +239,7 @@ impl Refusal {
             Self::BodyType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::BodyTooLarge(_) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::BodyTooSlow => StatusCode::REQUEST_TIMEOUT,
-            Self::Ambiguous(_) | Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
+            Self::Ambiguous(_) | Self::Form | Self::BodyBroken(_) | Self::Params(_) => StatusCode::BAD_REQUEST,
             Self::Gate(_)
             | Self::Syntax(_)
             | Self::Invalid(_)
@@ -300,6 +307,21 @@ impl From<BodyError> for Refusal {
             BodyError::TooLarge(limit) => Self::BodyTooLarge(limit),
             BodyError::NoMemory => Self::Overloaded,
             BodyError::Broken(source) => Self::BodyBroken(source),
+        }
+    }
+}
+
+impl From<CredentialError> for Refusal {
+    fn from(error: CredentialError) -> Self {
+        match error {
+            CredentialError::Store(error) => {
+                error.log();
+                Self::Unverifiable(AuthFailure::Store(Arc::new(error)))
+            }
+            error => {
+                tracing::error!(%error, "a credential was not ended");
+                Self::Internal
+            }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! `/graphql`: one request, read, its document found, its cost taken, and executed.
 //!
 //! The order is a promise: credentials before anything else is looked at, the body before a place to work is taken, the
-//! gate before the parser. The whole request, its body included, has a time of its own.
+//! gate before the parser. Whatever becomes of the request, its caller is charged once, and told what is left. The whole
+//! request, its body included, has a time of its own.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,7 @@ use super::budget::Of;
 use super::cost::Cost;
 use super::error::Refusal;
 use super::params::Params;
+use super::rate::Account;
 use super::request_id::RequestId;
 use super::{AppState, answer, body, client, media, variables, viewer};
 use crate::domain::actor::Actor;
@@ -38,19 +40,33 @@ pub(super) async fn handle(
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Response {
+    let deadline = Instant::now() + state.limits.timeout;
     let (head, body) = request.into_parts();
-    match run(&state, &head, body, &id).await {
+    let refused = |refusal: Refusal| {
+        refusal.count(&state.stats.graphql);
+        refusal.answer(media::accepted_or_json(&head.headers), &id)
+    };
+    let viewer = match viewer::of(&state, &head).await {
+        Ok(viewer) => viewer,
+        Err(refusal) => return refused(refusal),
+    };
+    let mut account = state.rates.account(&viewer, state.documents.settings.cost_limits);
+    let mut response = match run(&state, (&head, body), viewer, &mut account, deadline).await {
         Ok(response) => response,
-        Err(refusal) => {
-            refusal.count(&state.stats.graphql);
-            refusal.answer(media::accepted_or_json(&head.headers), &id)
-        }
-    }
+        Err(refusal) => refused(account.refused(refusal).await),
+    };
+    response.headers_mut().extend(account.headers());
+    response
 }
 
-async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Result<Response, Refusal> {
-    let deadline = Instant::now() + state.limits.timeout;
-    let viewer = viewer::of(state, head).await?;
+async fn run(
+    state: &AppState,
+    (head, body): (&Parts, Body),
+    viewer: Viewer,
+    account: &mut Account<'_>,
+    deadline: Instant,
+) -> Result<Response, Refusal> {
+    let id = head.extensions.get::<RequestId>().ok_or(Refusal::Internal)?;
     let media = media::accepted(&head.headers).ok_or(Refusal::NotAcceptable)?;
     let body_deadline = deadline.min(Instant::now() + state.transport.body_timeout);
     let params =
@@ -67,10 +83,10 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     let requested = found.document.cost(operation_name.as_deref(), &variables);
     let limit = state.documents.settings.cost_limits.of(&viewer);
     if requested > limit {
-        let remaining = state.rates.remaining(&viewer, limit).await;
+        let remaining = account.charge(1).await?.remaining();
         return Err(Refusal::TooCostly(Cost { requested, limit, remaining }));
     }
-    let charge = state.rates.charge(&viewer, limit, requested).await?;
+    let charge = account.charge(requested).await?;
     let cost = Cost { requested, limit, remaining: charge.remaining() };
     let shape = state.documents.shape(operation, operation_name.as_deref(), &variables);
     let question = Question { document: found.document.parsed.clone(), operation_name, variables };
@@ -90,7 +106,6 @@ async fn run(state: &AppState, head: &Parts, body: Body, id: &RequestId) -> Resu
     if let Some(executed) = response.extensions_mut().remove() {
         count(&state.stats.graphql, kind, begun.elapsed(), &executed);
     }
-    response.headers_mut().extend(charge.headers());
     Ok(response)
 }
 
@@ -148,7 +163,7 @@ pub(super) struct Question {
 
 /// What the audit log says of the caller of a request.
 pub(super) fn actor(viewer: &Viewer, head: &Parts) -> Actor {
-    let id = head.extensions.get::<RequestId>().map(|id| id.as_str().to_owned());
+    let id = head.extensions.get::<RequestId>().map(|id| id.own().to_owned());
     let address = client::address_of(&head.extensions);
     Actor::of(viewer).in_request(id, address.map(|address| address.to_string()))
 }

@@ -28,6 +28,7 @@ mod params;
 mod pay_url;
 mod rate;
 mod request_id;
+mod revoke;
 mod room;
 mod session;
 mod transport;
@@ -125,6 +126,7 @@ pub fn router(state: Arc<AppState>) -> Router {
         .route(GRAPHQL_PATH, any(graphql::handle))
         .route(pay_url::PATH, get(pay_url::handle))
         .route(session::PATH, delete(session::handle))
+        .route(revoke::PATH, post(revoke::handle))
         .route(webhooks::PATH, post(webhooks::handle))
         .route(health::LIVE, get(health::live))
         .route(health::READY, get(health::ready))

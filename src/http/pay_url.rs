@@ -11,6 +11,7 @@ use async_graphql::{Response as Answered, ServerError, Value as GraphqlValue, Va
 use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{CACHE_CONTROL, RETRY_AFTER};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -18,9 +19,10 @@ use serde_json::{Value, json};
 
 use super::error::{Refusal, nothing_here, problem, retry_after};
 use super::graphql::{Asker, Question, execute};
+use super::rate::Account;
 use super::request_id::RequestId;
 use super::{AppState, viewer};
-use crate::graphql::INTERNAL;
+use crate::domain::viewer::Viewer;
 
 /// Where it is asked.
 pub(super) const PATH: &str = "/v1/billing/invoices/{id}/pay-url";
@@ -45,27 +47,36 @@ pub(super) async fn handle(
         Ok(viewer) => viewer,
         Err(refusal) => return refusal.problem(&request),
     };
+    let mut account = state.rates.account(&viewer, state.documents.settings.cost_limits);
     // Bytes that are no text name no invoice.
-    let Ok(Path(id)) = path else { return nothing_here(&request) };
-    let Ok(document) = parse_query(QUESTION) else {
-        return problem(StatusCode::INTERNAL_SERVER_ERROR, INTERNAL, &request);
+    let id = path.map(|Path(id)| id).ok();
+    let mut response = match run(&state, &head, viewer, &mut account, id).await {
+        Ok(Some(answered)) => answer(&answered, &request),
+        Ok(None) => nothing_here(&request),
+        Err(refusal) => account.refused(refusal).await.problem(&request),
     };
-    let Ok(_seat) = state.room.enter(viewer.tenant().id()).await else { return Refusal::Overloaded.problem(&request) };
-    let limit = state.documents.settings.cost_limits.of(&viewer);
-    let charge = match state.rates.charge(&viewer, limit, COST).await {
-        Ok(charge) => charge,
-        Err(refusal) => return refusal.problem(&request),
-    };
+    response.headers_mut().extend(account.headers());
+    response
+}
+
+/// What is answered in GraphQL; nothing where there is no id that could name an invoice.
+async fn run(
+    state: &AppState,
+    head: &Parts,
+    viewer: Viewer,
+    account: &mut Account<'_>,
+    id: Option<String>,
+) -> Result<Option<Answered>, Refusal> {
+    let _seat = state.room.enter(viewer.tenant().id()).await.map_err(|_full| Refusal::Overloaded)?;
+    let charge = account.charge(COST).await?;
+    let Some(id) = id else { return Ok(None) };
+    let document = parse_query(QUESTION).map_err(|_error| Refusal::Internal)?;
     let variables = Variables::from_json(json!({ "id": id }));
     let question = Question { document, operation_name: None, variables };
-    let caller = Asker { viewer, head: &head, charged: charge.shown() };
-    let answered = execute(&state, &state.schema, caller, question, false);
-    let mut response = match tokio::time::timeout(TIMEOUT, answered).await {
-        Ok(answered) => answer(&answered, &request),
-        Err(_elapsed) => problem(StatusCode::GATEWAY_TIMEOUT, "The request took too long.", &request),
-    };
-    response.headers_mut().extend(charge.headers());
-    response
+    let caller = Asker { viewer, head, charged: charge.shown() };
+    let answered = execute(state, &state.schema, caller, question, false);
+    let answered = tokio::time::timeout(TIMEOUT, answered).await.map_err(|_elapsed| Refusal::Timeout)?;
+    Ok(Some(answered))
 }
 
 fn answer(answered: &Answered, request: &RequestId) -> Response {

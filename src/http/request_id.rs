@@ -1,7 +1,8 @@
 //! Follows one request: its id, its log line, and its end when it panics.
 //!
 //! The id is ours, or the caller's when it is harmless. It is on the answer, on every log line of the request, and in
-//! errors that say nothing else. The one line per request has the route's pattern and no
+//! errors that say nothing else. A caller may name several requests alike, or name one like another's: the audit log has
+//! our own id, which stands beside the caller's on the log lines. The one line per request has the route's pattern and no
 //! word of the client's: no path, no query string, no variables, no headers.
 
 use std::panic::AssertUnwindSafe;
@@ -18,7 +19,7 @@ use ulid::Ulid;
 
 use super::client::ClientAddress;
 use super::error::{self, Refusal};
-use super::{GRAPHQL_PATH, health, media, metrics, pay_url, session, webhooks};
+use super::{GRAPHQL_PATH, health, media, metrics, pay_url, revoke, session, webhooks};
 use crate::stats::HttpStats;
 
 /// The header the id travels in, both ways.
@@ -29,32 +30,38 @@ const LENGTH_MAX: usize = 64;
 
 /// The id of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct RequestId(Arc<str>);
+pub(super) struct RequestId {
+    own: Arc<str>,
+    stated: Option<Arc<str>>,
+}
 
 impl RequestId {
     /// The caller's id if it sent exactly one that is short and plain, else a new one.
     fn of(headers: &HeaderMap) -> Self {
         let mut stated = headers.get_all(&HEADER).iter();
         let only = stated.next().filter(|_first| stated.next().is_none());
-        match only.and_then(|value| value.to_str().ok()).filter(|text| is_plain(text)) {
-            Some(text) => Self(text.into()),
-            None => Self::new(),
-        }
+        let stated = only.and_then(|value| value.to_str().ok()).filter(|text| is_plain(text)).map(Arc::from);
+        Self { stated, ..Self::new() }
     }
 
     /// One that nobody had before.
     pub(super) fn new() -> Self {
-        Self(Ulid::new().to_string().into())
+        Self { own: Ulid::new().to_string().into(), stated: None }
     }
 
-    /// The id as text.
+    /// The id that the caller sees: its own word where it said one.
     pub(super) fn as_str(&self) -> &str {
-        &self.0
+        self.stated.as_deref().unwrap_or(&self.own)
+    }
+
+    /// The id that we gave the request, which no other has.
+    pub(super) fn own(&self) -> &str {
+        &self.own
     }
 
     #[cfg(test)]
     pub(super) fn of_test() -> Self {
-        Self("test".into())
+        Self { own: "test".into(), stated: None }
     }
 }
 
@@ -64,10 +71,11 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// Routes that are counted by themselves; all other pages are the explorer's.
-const ROUTES: [&str; 8] = [
+const ROUTES: [&str; 9] = [
     GRAPHQL_PATH,
     pay_url::PATH,
     session::PATH,
+    revoke::PATH,
     webhooks::PATH,
     health::LIVE,
     health::READY,
@@ -92,8 +100,12 @@ pub(super) async fn follow(State(stats): State<Option<HttpStats>>, mut request: 
     let id = RequestId::of(request.headers());
     request.extensions_mut().insert(id.clone());
     let address = request.extensions().get::<ClientAddress>().and_then(|client| client.0);
-    let span =
-        tracing::info_span!("request", request.id = id.as_str(), client.address = address.map(tracing::field::display));
+    let span = tracing::info_span!(
+        "request",
+        request.id = id.as_str(),
+        request.own_id = id.stated.as_ref().map(|_stated| id.own()),
+        client.address = address.map(tracing::field::display)
+    );
     answered(request, next, &id, stats).instrument(span).await
 }
 

@@ -1,6 +1,7 @@
 //! `DELETE /v1/session`: a customer logs out. The session ends everywhere, and the browser forgets its cookie.
 //!
-//! Logging out twice is logging out once. A session that is not there any more is cleared like one that is.
+//! Logging out twice is logging out once. A session that is not there any more is cleared like one that is, and counted
+//! like every bad credential.
 
 use std::sync::Arc;
 
@@ -16,10 +17,11 @@ use super::error::Refusal;
 use super::graphql::actor;
 use super::request_id::RequestId;
 use super::{AppState, viewer};
-use crate::actions::end_session::end_session;
+use crate::actions::end_session::log_out;
 use crate::actions::issue_key::{CredentialError, Manager};
-use crate::auth::{AuthFailure, Credential};
+use crate::auth::Credential;
 use crate::domain::rights::Grantor;
+use crate::domain::viewer::Viewer;
 
 /// Where it is asked.
 pub(super) const PATH: &str = "/v1/session";
@@ -40,7 +42,22 @@ pub(super) async fn handle(
         Ok(sid) => sid,
         Err(refusal) => return refusal.problem(&id),
     };
-    match end(&state, sid, &head).await {
+    let viewer = match viewer::behind(&state, &head, Credential::Session(sid)).await {
+        Ok(viewer) => Some(viewer),
+        // There is nothing to end, and the browser may forget it.
+        Err(Refusal::Unauthenticated) => None,
+        Err(refusal) => return refusal.problem(&id),
+    };
+    let mut account = viewer.as_ref().map(|viewer| state.rates.account(viewer, state.documents.settings.cost_limits));
+    if let Some(account) = &mut account {
+        // Whoever has used up everything may log out all the same: it is done once.
+        let _charged = account.charge(1).await;
+    }
+    let ended = match &viewer {
+        Some(viewer) => end(&state, viewer, sid, &head).await,
+        None => Ok(()),
+    };
+    let mut response = match ended {
         Ok(()) => {
             let forgotten = FORGOTTEN.iter().take(if state.plain_cookie { 2 } else { 1 });
             let mut headers: HeaderMap =
@@ -49,29 +66,20 @@ pub(super) async fn handle(
             (StatusCode::NO_CONTENT, headers).into_response()
         }
         Err(refusal) => refusal.problem(&id),
-    }
+    };
+    response.headers_mut().extend(account.map(|account| account.headers()).unwrap_or_default());
+    response
 }
 
-async fn end(state: &AppState, sid: &str, head: &Parts) -> Result<(), Refusal> {
-    let viewer = match state.auth.viewer(Credential::Session(sid)).await {
-        Ok(viewer) => viewer,
-        Err(AuthFailure::Refused(_)) => return Ok(()),
-        Err(failure) => return Err(Refusal::Unverifiable(failure)),
-    };
-    let actor = actor(&viewer, head);
-    let by = Manager { tenant: viewer.tenant(), grantor: Grantor::of(&viewer), actor: &actor, now: state.auth.now() };
+async fn end(state: &AppState, viewer: &Viewer, sid: &str, head: &Parts) -> Result<(), Refusal> {
+    let _seat = state.room.enter(viewer.tenant().id()).await.map_err(|_full| Refusal::Overloaded)?;
+    let actor = actor(viewer, head);
+    let by = Manager { tenant: viewer.tenant(), grantor: Grantor::of(viewer), actor: &actor, now: state.auth.now() };
     let session = SessionId::from(viewer.credential().unwrap_or_default());
-    let ended = end_session(&state.store, &by, &session).await;
+    let ended = log_out(&state.store, &by, &session).await;
     state.auth.forget_session(sid).await;
     match ended {
         Ok(_) | Err(CredentialError::Unknown) => Ok(()),
-        Err(CredentialError::Store(error)) => {
-            error.log();
-            Err(Refusal::Unverifiable(AuthFailure::Store(Arc::new(error))))
-        }
-        Err(error) => {
-            tracing::error!(%error, "a session was not ended");
-            Err(Refusal::Internal)
-        }
+        Err(error) => Err(error.into()),
     }
 }

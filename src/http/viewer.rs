@@ -77,11 +77,26 @@ pub(super) async fn of(state: &AppState, head: &Parts) -> Result<Viewer, Refusal
     if matches!(credential, Credential::Session(_)) {
         check_page(state, head)?;
     }
+    behind(state, head, credential).await
+}
+
+/// The caller behind a credential. While an address has had too many bad ones, no key and no session of it is looked up
+/// that was not good lately: whoever guesses costs nothing then, and learns nothing.
+///
+/// # Errors
+/// Those of [`of`] that are about one credential.
+pub(super) async fn behind(state: &AppState, head: &Parts, credential: Credential<'_>) -> Result<Viewer, Refusal> {
+    let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
+    if state.auth.is_stranger(credential)
+        && let Some(exhausted) = state.rates.suspects(address).await
+    {
+        tracing::info!(reason = "its address had too many bad ones", "a credential was refused");
+        return Err(Refusal::RateLimited(exhausted));
+    }
     match state.auth.viewer(credential).await {
         Ok(viewer) => Ok(viewer),
         Err(AuthFailure::Refused(reason)) => {
             tracing::info!(%reason, "a credential was refused");
-            let address = head.extensions.get::<ClientAddress>().and_then(|client| client.0);
             Err(state.rates.bad_credential(address).await)
         }
         Err(failure) => Err(Refusal::Unverifiable(failure)),

@@ -120,7 +120,7 @@ struct Subject {
 pub struct Asker<'a> {
     /// Whose invoices these are.
     pub tenant: &'a Tenant,
-    /// Who it is there: pay links are counted by it.
+    /// Who it is there, told apart from everyone else: pay links are counted by it.
     pub subject: &'a Arc<str>,
     /// The billing clock's time.
     pub now: Instant,

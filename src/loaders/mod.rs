@@ -54,7 +54,7 @@ struct Source {
 pub struct LinkSource {
     /// Who resolves them.
     pub links: Arc<Links>,
-    /// For whom, as the credential names it: pay links are counted by it.
+    /// For whom, told apart from everyone else of the tenant: pay links are counted by it.
     pub subject: Arc<str>,
     /// The billing clock's time.
     pub now: Instant,

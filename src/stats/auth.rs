@@ -45,7 +45,7 @@ impl Default for AuthStats {
         for kind in ["token", "key", "session"] {
             drop(counts.came.get_or_create_owned(&Came { kind, outcome: "accepted", reason: "none" }));
         }
-        for kind in ["token", "revoked_tokens", "key", "session"] {
+        for kind in ["token", "revoked_tokens", "revoked_token", "key", "session"] {
             for result in ["hit", "miss"] {
                 drop(counts.looked_up.get_or_create_owned(&LookedUp { kind, result }));
             }

@@ -24,6 +24,20 @@ pub async fn live(
     Ok(live.into_tuple().all(db).await?)
 }
 
+/// Whether a token is refused at `now`, by its tenant and the digest of its own id.
+///
+/// # Errors
+/// Those of [`StoreError`].
+pub async fn is_live(
+    _system: &System,
+    db: &impl ConnectionTrait,
+    (tenant, jti_sha256): (&TenantId, &str),
+    now: Instant,
+) -> Result<bool, StoreError> {
+    let row = revoked_token::Entity::find_by_id((tenant.clone(), jti_sha256.to_owned()));
+    Ok(row.filter(Column::ExpiresAt.gt(now)).one(db).await?.is_some())
+}
+
 /// Refuses a token from now on; gives the row by which it was refused before.
 ///
 /// # Errors

@@ -80,6 +80,20 @@ impl Desk {
 }
 
 #[tokio::test]
+async fn a_token_that_was_verified_is_good_no_longer_than_the_keys_it_was_verified_with() {
+    let pair = Pair::p256();
+    let provider = Provider::start(Mood::Keys(vec![pair.jwk(pair.algorithm())])).await;
+    let desk = Desk::at(&provider, JwksTimes { believed: Duration::from_millis(600), ..EAGER }).await;
+    let token = pair.token(pair.algorithm());
+    assert!(desk.is_accepted(&token).await);
+    provider.set(Mood::Status(500));
+    assert!(desk.is_accepted(&token).await, "while the keys are believed");
+    tokio::time::sleep(Duration::from_millis(700)).await;
+    let answered = desk.viewer(&token).await;
+    assert!(matches!(answered, Err(AuthFailure::Provider)), "{answered:?}");
+}
+
+#[tokio::test]
 async fn keys_of_each_kind_verify_what_they_signed() {
     let pairs = [Pair::rsa(), Pair::p256(), Pair::ed25519()];
     let keys = pairs.iter().map(|pair| pair.jwk(pair.algorithm())).collect();

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use billing_gateway::domain::api_key::NewKey;
+use billing_gateway::domain::clock::Clock;
 use billing_gateway::domain::rate::Bucket;
 use billing_gateway::http::{RateSettings, Rates};
 use billing_gateway::rate::{Limiter, Owner, Refused, WithoutShared};
+use chrono::TimeDelta;
 use reqwest::Response;
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::redis::Redis;
 
 /// So slow that nothing comes back within a test.
-const SLOW: Duration = Duration::from_secs(100_000);
+const SLOW: Duration = Duration::from_secs(20_000_000);
 
 fn limiter(redis: &Redis, without: WithoutShared) -> Limiter {
     Limiter::shared(&redis.url().parse().unwrap(), without)
@@ -178,10 +182,25 @@ async fn with_a_bucket_that_is_large_enough_the_same_burst_is_answered() {
     }
 }
 
-#[tokio::test]
-async fn bad_credentials_of_one_address_are_counted_and_good_ones_are_answered_all_the_same() {
+/// A server that takes three bad credentials of an address in a long while.
+async fn suspicious() -> TestApp {
     let settings = RateSettings { bad_credentials_per_minute: 3, ..RateSettings::default() };
-    let app = TestApp::with_rates(Rates { settings, ..Rates::default() }).await;
+    TestApp::with_rates(Rates { settings, ..Rates::default() }).await
+}
+
+async fn with_key(app: &TestApp, key: &str) -> Response {
+    let request = app.client.post(app.url("/graphql")).header("x-api-key", key);
+    request.json(&json!({ "query": "{ viewer { kind } }" })).send().await.unwrap()
+}
+
+/// A key that nobody issued; its checksum is right.
+fn made_up() -> String {
+    NewKey::random(false).unwrap().text.expose_secret().to_owned()
+}
+
+#[tokio::test]
+async fn bad_credentials_of_one_address_are_counted_and_tokens_are_answered_all_the_same() {
+    let app = suspicious().await;
     let bad = async || {
         let request = app.client.post(app.url("/graphql")).bearer_auth("no.such.token");
         request.json(&json!({ "query": "{ viewer { kind } }" })).send().await.unwrap()
@@ -195,6 +214,149 @@ async fn bad_credentials_of_one_address_are_counted_and_good_ones_are_answered_a
     assert_eq!(body(refused).await["errors"][0]["extensions"]["code"], json!("RATE_LIMITED"));
     let good = ask(&app, "merchant", "{ viewer { kind } }").await;
     assert_eq!(good.status(), 200, "others may be behind the same address");
+}
+
+#[tokio::test]
+async fn who_guesses_keys_too_often_is_not_told_any_more_whether_one_is_good() {
+    let app = suspicious().await;
+    let known = app.token("service_key");
+    assert_eq!(with_key(&app, &known).await.status(), 200);
+    let expires = Clock::system().now().utc() + TimeDelta::days(1);
+    let issue =
+        "mutation M($at: DateTime!) { issueApiKey(input: { name: \"new\", scopes: [], expiresAt: $at }) { secret } }";
+    let issued = app.ask(&app.token("merchant"), issue, json!({ "at": expires })).await;
+    let unknown = issued["data"]["issueApiKey"]["secret"].as_str().unwrap();
+    for _ in 0..3 {
+        assert_eq!(with_key(&app, &made_up()).await.status(), 401);
+    }
+    for guess in [&made_up(), unknown] {
+        let refused = with_key(&app, guess).await;
+        assert_eq!(refused.status(), 429, "a key that was never good here is not looked up");
+        assert!(number(&refused, "retry-after") >= 1);
+    }
+    // Longer than what was looked up is kept.
+    tokio::time::sleep(Duration::from_millis(3_200)).await;
+    assert_eq!(with_key(&app, &known).await.status(), 200, "one that was good goes on");
+    assert_eq!(ask(&app, "merchant", "{ viewer { kind } }").await.status(), 200, "so does a token");
+    let twin = TestApp::new().await;
+    for _ in 0..5 {
+        assert_eq!(with_key(&twin, &made_up()).await.status(), 401, "with a limit that is high enough");
+    }
+}
+
+#[tokio::test]
+async fn logging_out_is_no_way_to_guess_sessions() {
+    let app = suspicious().await;
+    let log_out = async |sid: &str| {
+        let request = app.client.delete(app.url("/v1/session")).header("graphql-require-preflight", "1");
+        let request = request.header("content-type", "application/json");
+        request.header("cookie", format!("sid={sid}")).send().await.unwrap()
+    };
+    for number in 0..3 {
+        assert_eq!(log_out(&format!("guess{number}")).await.status(), 204, "what is not there is forgotten");
+    }
+    assert_eq!(log_out("guess3").await.status(), 429);
+    let own = app.cookie.split_once('=').unwrap().1;
+    assert_eq!(log_out(own).await.status(), 429, "a session that was never good here is not looked up");
+}
+
+#[tokio::test]
+async fn logging_out_says_what_is_left_like_every_answer() {
+    let app = TestApp::new().await;
+    let request = app.client.delete(app.url("/v1/session")).header("graphql-require-preflight", "1");
+    let request = request.header("content-type", "application/json");
+    let answer = request.header("cookie", &app.cookie).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), number(&answer, "ratelimit-remaining")), (204, 49_999));
+}
+
+/// Documents that are refused, each at another stage, and none of them twice.
+fn refused_documents(number: usize) -> [(String, &'static str); 5] {
+    let deep = format!("{{ a{number}: viewer {}", "{ kind".repeat(60));
+    let costly = format!(
+        "{{ a{number}: invoices(first: 100) {{ nodes {{ customer {{ invoices(first: 100) {{ nodes {{ payUrl }} }} }} }} }} }}"
+    );
+    [
+        (deep, "QUERY_TOO_DEEP"),
+        (costly, "QUERY_TOO_COMPLEX"),
+        (format!("{{ a{number}: viewer {{ kind }} }} }}"), "GRAPHQL_PARSE_FAILED"),
+        (format!("{{ a{number}: nothing }}"), "GRAPHQL_VALIDATION_FAILED"),
+        (format!("query A{number} {{ viewer {{ kind }} }} query B {{ viewer {{ kind }} }}"), "OPERATION_NOT_RESOLVED"),
+    ]
+}
+
+#[tokio::test]
+async fn every_answer_to_a_caller_says_what_is_left_and_every_refusal_costs_a_point() {
+    let app = TestApp::with_rates(rates(50)).await;
+    let mut left = number(&ask(&app, "merchant", "{ viewer { kind } }").await, "ratelimit-remaining");
+    assert_eq!(left, 499_999);
+    for round in 0..3 {
+        for (document, code) in refused_documents(round) {
+            let refused = ask(&app, "merchant", &document).await;
+            left -= 1;
+            assert_eq!(number(&refused, "ratelimit-remaining"), left, "{document}");
+            assert_eq!(refused.headers()["x-ratelimit-limit"], "500000");
+            let body = body(refused).await;
+            assert_eq!(body["errors"][0]["extensions"]["code"], json!(code), "{document}: {body}");
+        }
+    }
+    // Whatever is wrong with a request of somebody who is known.
+    let bare = || app.client.post(app.url("/graphql")).bearer_auth(app.token("merchant"));
+    for (request, status) in [
+        (bare().header("content-type", "text/plain").body("{}"), 415),
+        (bare().header("content-type", "application/json").body("{"), 400),
+        (bare().header("accept", "text/html").json(&json!({ "query": "{ viewer { kind } }" })), 406),
+        (bare().header("content-type", "application/json").body(" ".repeat(300_000)), 413),
+        (app.client.put(app.url("/graphql")).bearer_auth(app.token("merchant")), 405),
+        (app.client.get(app.url("/v1/billing/invoices/inv_x/pay-url")).bearer_auth(app.token("merchant")), 404),
+        (app.client.get(app.url("/v1/billing/invoices/%ff/pay-url")).bearer_auth(app.token("merchant")), 404),
+    ] {
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status().as_u16(), status);
+        let now = number(&answer, "ratelimit-remaining");
+        assert!(now < left, "{status}: {now} of {left}");
+        left = now;
+    }
+    let stranger = app.client.post(app.url("/graphql")).json(&json!({ "query": "{ viewer { kind } }" })).send().await;
+    assert!(!stranger.unwrap().headers().contains_key("ratelimit-remaining"), "nobody has nothing");
+}
+
+#[tokio::test]
+async fn who_has_nothing_left_is_told_so_whatever_the_document() {
+    let app = TestApp::with_rates(rates(1)).await;
+    for question in [
+        "{ a: invoices(first: 90) { nodes { number customer { name } } } }",
+        "{ b: invoices { nodes { number } } }",
+        "{ viewer { kind } }",
+    ] {
+        while ask(&app, "customer", question).await.status() == 200 {}
+    }
+    for (document, _) in refused_documents(0).into_iter().take(4) {
+        // The executor finds out only what is asked; all others are stopped before it.
+        let refused = ask(&app, "customer", &document).await;
+        assert_eq!(refused.status(), 429, "{document}");
+        assert_eq!(number(&refused, "ratelimit-remaining"), 0);
+        assert!(number(&refused, "retry-after") >= 1);
+    }
+}
+
+#[tokio::test]
+async fn keys_of_one_name_are_two_and_none_is_a_token_s_user() {
+    let app = TestApp::with_rates(rates(50)).await;
+    let expires = Clock::system().now().utc() + TimeDelta::days(1);
+    let issue = "mutation M($at: DateTime!) { issueApiKey(input: { name: \"partner\", scopes: [\"invoices:read\"], \
+        expiresAt: $at }) { secret } }";
+    let issued = async || {
+        let issued = app.ask(&app.token("merchant"), issue, json!({ "at": expires })).await;
+        issued["data"]["issueApiKey"]["secret"].as_str().unwrap().to_owned()
+    };
+    let (one, other) = (issued().await, issued().await);
+    for _ in 0..10 {
+        with_key(&app, &one).await;
+    }
+    assert_eq!(number(&with_key(&app, &one).await, "ratelimit-remaining"), 500_000 - 11);
+    assert_eq!(number(&with_key(&app, &other).await, "ratelimit-remaining"), 500_000 - 1, "the other of that name");
+    let token = ask(&app, "partner", "{ viewer { kind } }").await;
+    assert_eq!(number(&token, "ratelimit-remaining"), 500_000 - 1, "a user of that name");
 }
 
 #[tokio::test]

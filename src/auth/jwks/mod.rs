@@ -134,9 +134,10 @@ impl Jwks {
         self.set().is_some()
     }
 
-    /// Which set of keys tokens are verified with now. What was verified with another one is to be verified again.
-    pub(super) fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
+    /// Which set of keys tokens are verified with now; none while there is none that is believed. What was verified with
+    /// another one is to be verified again.
+    pub(super) fn version(&self) -> Option<u64> {
+        self.has_keys().then(|| self.version.load(Ordering::Acquire))
     }
 
     /// Whether a token names an algorithm that a provider's key may have.

@@ -102,6 +102,31 @@ async fn entries_can_neither_be_changed_nor_taken_away() {
         if db.get_database_backend() == DbBackend::Postgres {
             attempts.push("TRUNCATE audit_log");
         }
+        // Rows in the way of an insert are not replaced either.
+        let columns =
+            "tenant_id, sequence, at, actor_kind, actor_id, action, object_type, object_id, previous_hash, hash";
+        let (copy, next) = (format!("SELECT {columns} FROM audit_log"), columns.replace("sequence,", "sequence + 1,"));
+        let replacing = match db.get_database_backend() {
+            DbBackend::Postgres => vec![
+                format!(
+                    "INSERT INTO audit_log ({columns}) {copy} ON CONFLICT (tenant_id, sequence) \
+                     DO UPDATE SET actor_id = 'nobody'"
+                ),
+                "MERGE INTO audit_log USING (SELECT 1 AS n) AS one ON n = sequence \
+                 WHEN MATCHED THEN UPDATE SET actor_id = 'nobody'"
+                    .to_owned(),
+            ],
+            _ => vec![
+                format!("INSERT OR REPLACE INTO audit_log ({columns}) {copy}"),
+                format!("REPLACE INTO audit_log ({columns}) {copy}"),
+                format!("INSERT OR REPLACE INTO audit_log (rowid, {columns}) SELECT rowid, {next} FROM audit_log"),
+                format!(
+                    "INSERT INTO audit_log ({columns}) SELECT {columns} FROM audit_log WHERE true \
+                     ON CONFLICT (tenant_id, sequence) DO UPDATE SET actor_id = 'nobody'"
+                ),
+            ],
+        };
+        attempts.extend(replacing.iter().map(String::as_str));
         for attempt in attempts {
             let refused = db.execute_unprepared(attempt).await.expect_err(attempt).to_string();
             assert!(refused.contains("append-only"), "{refused}");
@@ -195,6 +220,24 @@ async fn the_log_is_for_whoever_may_read_it_and_sees_the_whole_tenant() {
         }
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_entry_has_the_gateway_s_own_id_of_the_request_and_not_a_client_s_word() {
+    let app = TestApp::new().await;
+    let request = app.client.post(app.url("/graphql")).bearer_auth(app.token("merchant"));
+    let request = request.header("x-request-id", "someone-elses").json(&{
+        let mut asked = json!({ "query": ISSUE });
+        asked["variables"] = wanted(&json!({}));
+        asked
+    });
+    let answer = request.send().await.unwrap();
+    assert_eq!(answer.headers()["x-request-id"], "someone-elses");
+    let id = answer.json::<Value>().await.unwrap()["data"]["issueApiKey"]["apiKey"]["id"].clone();
+    let log = app.ask(&app.token("merchant"), LOG, json!({ "filter": { "objectId": id } })).await;
+    let noted = log["data"]["auditLog"]["nodes"][0]["requestId"].as_str().unwrap().to_owned();
+    assert_eq!(noted.len(), 26, "{log}");
+    assert_ne!(noted, "someone-elses");
 }
 
 #[tokio::test]

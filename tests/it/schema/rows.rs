@@ -367,6 +367,7 @@ fn audit_entry(tenant: &str) -> e::audit_entry::Model {
         sequence: 1,
         at: day(1),
         state_after: Some("{ \"b\": 1, \"a\": 2 }".to_owned()),
+        application_id: Some("key_1".to_owned()),
         previous_hash: "0".repeat(64),
         hash: "0".repeat(64),
         ..Default::default()
