@@ -20,8 +20,8 @@ pub(super) const BEGINNING_BYTES: usize = 16 * 1024;
 pub(super) enum Of {
     /// A question of somebody with a credential.
     Question,
-    /// A webhook, which has no credential before it is read.
-    Webhook,
+    /// A webhook, or a token that is shown to be revoked: it has no credential before it is read.
+    Anyone,
 }
 
 /// The memory for bodies.
@@ -34,7 +34,7 @@ pub(super) struct Budget {
 #[derive(Debug, Default)]
 struct Taken {
     in_all: usize,
-    by_webhooks: usize,
+    by_anyone: usize,
     by_address: HashMap<IpAddr, usize>,
 }
 
@@ -81,15 +81,15 @@ impl Held {
         let budget = &self.budget;
         let mut taken = budget.lock();
         let in_all = taken.in_all.saturating_add(bytes);
-        let by_webhooks = taken.by_webhooks.saturating_add(if self.of == Of::Webhook { bytes } else { 0 });
+        let by_anyone = taken.by_anyone.saturating_add(if self.of == Of::Anyone { bytes } else { 0 });
         let by_address = self.address.map(|address| (address, taken.of(address).saturating_add(bytes)));
         let fits = in_all <= budget.share(of_all)
-            && (self.of != Of::Webhook || by_webhooks <= budget.share(of_webhooks))
+            && (self.of != Of::Anyone || by_anyone <= budget.share(of_webhooks))
             && by_address.is_none_or(|(_, bytes)| bytes <= budget.share(of_address));
         if !fits {
             return Err(UsedUp);
         }
-        (taken.in_all, taken.by_webhooks) = (in_all, by_webhooks);
+        (taken.in_all, taken.by_anyone) = (in_all, by_anyone);
         taken.by_address.extend(by_address);
         drop(taken);
         self.bytes = own;
@@ -107,8 +107,8 @@ impl Drop for Held {
     fn drop(&mut self) {
         let mut taken = self.budget.lock();
         taken.in_all = taken.in_all.saturating_sub(self.bytes);
-        if self.of == Of::Webhook {
-            taken.by_webhooks = taken.by_webhooks.saturating_sub(self.bytes);
+        if self.of == Of::Anyone {
+            taken.by_anyone = taken.by_anyone.saturating_sub(self.bytes);
         }
         let Some(address) = self.address else { return };
         let left = taken.of(address).saturating_sub(self.bytes);
@@ -166,8 +166,8 @@ mod tests {
     #[test]
     fn webhooks_leave_something_for_questions() {
         let budget = Budget::new(1024 * KIB);
-        let _long = fill(&budget, Of::Webhook, "", 64 * KIB);
-        let _short = fill(&budget, Of::Webhook, "", BEGINNING_BYTES);
+        let _long = fill(&budget, Of::Anyone, "", 64 * KIB);
+        let _short = fill(&budget, Of::Anyone, "", BEGINNING_BYTES);
         let taken = budget.lock().in_all;
         assert_eq!(taken, 768 * KIB);
         assert_eq!(fill(&budget, Of::Question, "", BEGINNING_BYTES).len(), 256 / 16);
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn what_is_dropped_comes_back_and_leaves_nothing_behind() {
         let budget = Budget::new(1024 * KIB);
-        for of in [Of::Question, Of::Webhook] {
+        for of in [Of::Question, Of::Anyone] {
             drop(fill(&budget, of, "192.0.2.1", 10 * KIB));
         }
         let taken = budget.lock();
-        assert_eq!((taken.in_all, taken.by_webhooks, taken.by_address.len()), (0, 0, 0));
+        assert_eq!((taken.in_all, taken.by_anyone, taken.by_address.len()), (0, 0, 0));
     }
 }

@@ -18,10 +18,11 @@ use tokio::time::timeout;
 use url::form_urlencoded;
 
 use super::body::BodyError;
+use super::budget::Of;
 use super::error::Refusal;
 use super::graphql::actor;
 use super::request_id::RequestId;
-use super::{AppState, body, viewer};
+use super::{AppState, body, client, viewer};
 use crate::actions::issue_key::{CredentialError, Manager};
 use crate::actions::revoke_key::revoke_key;
 use crate::actions::revoke_token::{Which, revoke_token};
@@ -43,7 +44,7 @@ pub(super) async fn handle(
     request: Request,
 ) -> Response {
     let (head, body) = request.into_parts();
-    let revoked = match shown(&state, &head.headers, body).await {
+    let revoked = match shown(&state, &head, body).await {
         Ok(token) => revoke(&state, &head, &token).await,
         Err(refusal) => Err(refusal),
     };
@@ -54,12 +55,13 @@ pub(super) async fn handle(
 }
 
 /// The one token of the form.
-async fn shown(state: &AppState, headers: &HeaderMap, body: Body) -> Result<String, Refusal> {
-    if !is_form(headers) {
+async fn shown(state: &AppState, head: &Parts, body: Body) -> Result<String, Refusal> {
+    if !is_form(&head.headers) {
         return Err(Refusal::Form);
     }
-    let read = timeout(state.transport.body_timeout, body::read(body, headers, BODY_BYTES_MAX));
-    let body = match read.await.map_err(|_elapsed| Refusal::BodyTooSlow)? {
+    let held = state.room.body(Of::Anyone, client::address_of(&head.extensions));
+    let read = body::read(body, &head.headers, BODY_BYTES_MAX, held);
+    let body = match timeout(state.transport.body_timeout, read).await.map_err(|_elapsed| Refusal::BodyTooSlow)? {
         Ok(body) => body,
         Err(BodyError::TooLarge(_)) => return Err(Refusal::Form),
         Err(error) => return Err(error.into()),

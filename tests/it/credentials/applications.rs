@@ -80,7 +80,7 @@ async fn what_is_changed_through_an_application_is_written_down_with_both_creden
         let direct = entry(&json!(partner_id)).await;
         assert_eq!(direct["applicationId"], Value::Null);
         assert_eq!(direct["credentialId"], through["credentialId"], "the same token");
-        let chains = verify_in(&app.store, &System::operator(), None).await.unwrap();
+        let chains = verify_in(&app.store, &System::operator(), None, &[]).await.unwrap();
         assert!(chains.iter().all(|chain| chain.broken.is_none()));
     })
     .await;
