@@ -168,6 +168,7 @@ impl PrincipalKind {
     }
 
     /// The one of two kinds that may do less.
+    #[must_use]
     pub const fn weaker(self, other: Self) -> Self {
         if other.reach() < self.reach() { other } else { self }
     }

@@ -46,7 +46,7 @@ struct Left {
 impl Rest {
     /// Reads the rest of a short body that nobody read. Gives whether there is still more under way, which would be
     /// read as the next request of the connection.
-    pub(super) async fn is_unread(self) -> bool {
+    pub(super) async fn goes_unread(self) -> bool {
         let Some(left) = self.0 else { return false };
         if left.ended.load(Ordering::Relaxed) {
             return false;
@@ -281,7 +281,7 @@ mod tests {
             }
             let (request, rest) = watched(request);
             drop(request);
-            rest.is_unread().await
+            rest.goes_unread().await
         };
         for (bytes, is_left) in [(0, false), (100, false), (16 * 1024, false), (16 * 1024 + 1, true)] {
             for body in bodies(bytes) {

@@ -72,7 +72,7 @@ pub(super) async fn admit(
             error::refused(&refusal, request.uri().path(), media, &id)
         }
     };
-    if !response.headers().contains_key(CONNECTION) && rest.is_unread().await {
+    if !response.headers().contains_key(CONNECTION) && rest.goes_unread().await {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     response

@@ -141,8 +141,8 @@ async fn params_of(state: &AppState, head: &Parts, body: Body) -> Result<Params,
         Method::GET => Ok(Params::from_query_string(head.uri.query().unwrap_or_default(), limits.body_values)?),
         Method::POST if !media::is_json_body(&head.headers) => Err(Refusal::BodyType),
         Method::POST => {
-            let held = state.room.body(Of::Question, client::address_of(&head.extensions));
-            let body = body::read(body, &head.headers, limits.body_bytes, held).await?;
+            let memory = state.room.body(Of::Question, client::address_of(&head.extensions));
+            let body = body::read(body, &head.headers, limits.body_bytes, memory).await?;
             Ok(Params::from_json(&body, limits.body_values)?)
         }
         _ => Err(Refusal::Method),

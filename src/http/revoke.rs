@@ -59,8 +59,8 @@ async fn shown(state: &AppState, head: &Parts, body: Body) -> Result<String, Ref
     if !is_form(&head.headers) {
         return Err(Refusal::Form);
     }
-    let held = state.room.body(Of::Anyone, client::address_of(&head.extensions));
-    let read = body::read(body, &head.headers, BODY_BYTES_MAX, held);
+    let memory = state.room.body(Of::Anyone, client::address_of(&head.extensions));
+    let read = body::read(body, &head.headers, BODY_BYTES_MAX, memory);
     let body = match timeout(state.transport.body_timeout, read).await.map_err(|_elapsed| Refusal::BodyTooSlow)? {
         Ok(body) => body,
         Err(BodyError::TooLarge(_)) => return Err(Refusal::Form),

@@ -102,8 +102,8 @@ async fn take(state: &AppState, name: &str, head: &Parts, body: Body) -> Result<
     let mut signatures = head.headers.get_all(SIGNATURE).iter();
     let (Some(signature), None) = (signatures.next(), signatures.next()) else { return Err(NotTaken::Signature) };
     plausible(signature.as_bytes(), inbox.clock.now())?;
-    let held = state.room.body(Of::Anyone, client::address_of(&head.extensions));
-    let body = body::read(body, &head.headers, state.limits.webhook_body_bytes, held);
+    let memory = state.room.body(Of::Anyone, client::address_of(&head.extensions));
+    let body = body::read(body, &head.headers, state.limits.webhook_body_bytes, memory);
     let body = timeout(state.transport.body_timeout, body);
     let body = body.await.map_err(|_elapsed| NotTaken::TooSlow)??;
     inbox.pace.look(name).await.map_err(NotTaken::TooMany)?;

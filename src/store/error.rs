@@ -204,10 +204,9 @@ fn class_of_postgres(code: &str) -> Class {
     match code {
         "57014" | "55P03" => Class::Timeout,
         "40001" | "40P01" => Class::Conflict,
-        // Shut down, crashed, starting; failing to read or write its files; a replica that takes no writes.
-        "57P01" | "57P02" | "57P03" | "58030" | "25006" => Class::Unavailable,
-        // Row-level security was switched on while this program ran; the next transaction says whose it is.
-        UNKNOWN_SETTING => Class::Unavailable,
+        // Shut down, crashed, starting; failing to read or write its files; a replica that takes no writes; row-level
+        // security that was switched on while this program ran: the next transaction says whose it is.
+        "57P01" | "57P02" | "57P03" | "58030" | "25006" | UNKNOWN_SETTING => Class::Unavailable,
         // Connections; what the server has none left of: disk, memory, places for clients.
         other if other.starts_with("08") || other.starts_with("53") => Class::Unavailable,
         _ => Class::Defect,

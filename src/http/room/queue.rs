@@ -115,7 +115,7 @@ impl Queue {
         self.usual = if self.usual.is_zero() {
             taken
         } else {
-            (self.usual - self.usual / LATEST_PART).saturating_add(taken / LATEST_PART)
+            self.usual.saturating_sub(self.usual / LATEST_PART).saturating_add(taken / LATEST_PART)
         };
         if self.waiting == 0 {
             self.crowded_since = None;
