@@ -57,15 +57,21 @@ fn limits() -> Vec<Limit> {
         limit("document_introspection_lists_max", 1, 2, DEEP, |n| {
             format!("{{ __type {{ {} }} }}", nested(n, "fields { type { ", "name", " } }"))
         }),
+        limit("document_introspections_max", 1, 2, COMPLEX, |n| format!("{{ {} }}", "__type { name } ".repeat(n))),
+        limit("document_introspection_repeats_max", 1, 3, COMPLEX, |n| {
+            format!("{{ __schema {{ {} }} }}", "types { name } ".repeat(n))
+        }),
         limit("document_levels_max", 4, 38, DEEP, |n| format!("{{ {} }}", nested(n - 1, "... { ", "a", " }"))),
         limit("document_expanded_fields_max", 500, 12_000, COMPLEX, |n| {
             let (spreads, rest) = ((n - 1) / 100, "b ".repeat((n - 1) % 100));
-            format!("{{ a {{ {} {rest} }} }} fragment F on T {{ {} }}", "...F ".repeat(spreads), "a ".repeat(99))
+            let outer = format!("fragment E on T {{ a {{ {} {rest} }} }}", "...F ".repeat(spreads));
+            format!("{{ a }} {outer} fragment F on T {{ {} }}", "a ".repeat(99))
         }),
+        limit("document_fields_max", 20, 700, COMPLEX, |n| format!("{{ a {{ {} }} }}", "b ".repeat(n - 1))),
         limit("document_expanded_tokens_max", 2_000, 60_000, COMPLEX, |n| {
-            let (spreads, rest) = ((n - 5) / 115, "b ".repeat((n - 5) % 115));
-            let list = "1 ".repeat(100);
-            format!("{{ a {{ {} {rest} }} }} fragment F on T {{ a(x: [{list}]) }}", "...F ".repeat(spreads))
+            let (spreads, rest) = ((n - 9) / 115, "b ".repeat((n - 9) % 115));
+            let (list, spreads) = ("1 ".repeat(100), "...F ".repeat(spreads));
+            format!("{{ a }} fragment E on T {{ a {{ {spreads} {rest} }} }} fragment F on T {{ a(x: [{list}]) }}")
         }),
         limit("document_aliases_max", 2, 40, COMPLEX, |n| format!("{{ a {{ {} }} }}", "b: a ".repeat(n))),
         limit("document_root_fields_max", 2, 40, COMPLEX, |n| format!("{{ {} }}", "a ".repeat(n))),
