@@ -48,6 +48,21 @@ async fn a_request_that_comes_again_is_answered_with_the_same_key_and_without_it
 }
 
 #[tokio::test]
+async fn keys_of_one_name_have_names_of_requests_of_their_own() {
+    for_each_engine(async |engine| {
+        let gateway = Gateway::new(engine).await;
+        let tenant = tenant(&gateway.store, "acme").await;
+        let end = ahead(TimeDelta::days(1));
+        for key in ["key_1", "key_2"] {
+            let issued = issue_as(&gateway, &merchant(&tenant).by_key(key), &named("a", &end)).await;
+            assert!(issued["secret"].is_string(), "{key}: {issued}");
+        }
+        assert_eq!(keys(&gateway).await, 2);
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn two_at_the_same_time_issue_one_key() {
     for_each_engine(async |engine| {
         let gateway = Gateway::new(engine).await;
