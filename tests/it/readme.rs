@@ -212,8 +212,8 @@ fn every_area_of_settings_has_its_table_with_their_bounds() {
         assert_eq!(flags, held_flags);
         for (told, held) in told.iter().zip(held) {
             assert_eq!(Some(told.variable), held.get_env().unwrap().to_str());
-            let help = held.get_help().unwrap().to_string();
-            let bounds = help.rsplit_once("; ").and_then(|(_, last)| last.strip_suffix(']')).unwrap_or_default();
+            let text = held.get_help().unwrap().to_string();
+            let bounds = text.rsplit_once("; ").and_then(|(_, last)| last.strip_suffix(']')).unwrap_or_default();
             let bounds = if bounds.contains(" to ") { bounds } else { "" };
             assert_eq!(told.bounds, bounds, "{}", told.flag);
         }

@@ -8,7 +8,7 @@ use billing_gateway::domain::viewer::{PrincipalKind, ScopeSet};
 use billing_gateway::store::tenant::System;
 use chrono::TimeDelta;
 use entity::TenantId;
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel};
 use secrecy::SecretString;
 
 use crate::support::app::SECRET;
@@ -46,7 +46,6 @@ async fn revoke(db: &DatabaseConnection, tenant: &TenantId, token: &str) {
         revoked_at: Clock::system().now(),
         expires_at: entity::Instant::new(Clock::system().now().utc() + TimeDelta::hours(2)),
     };
-    use sea_orm::{EntityTrait, IntoActiveModel};
     let insert = entity::revoked_token::Entity::insert(row.into_active_model());
     insert.exec_without_returning(db).await.unwrap();
 }

@@ -58,13 +58,13 @@ async fn lives(stream: &mut TcpStream) -> bool {
 
 /// So many connections, on each of which one request was answered, or none was asked.
 async fn gather(served: &Served, size: usize, asks: bool) -> Vec<TcpStream> {
-    let server: SocketAddr = served.url("").trim_start_matches("http://").parse().unwrap();
+    let address: SocketAddr = served.url("").trim_start_matches("http://").parse().unwrap();
     let mut crowd = Vec::with_capacity(size);
     for n in 0..size {
         let socket = TcpSocket::new_v4().unwrap();
         let last = u8::try_from(n % 200).unwrap() + 2;
         socket.bind(SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, last)), 0)).unwrap();
-        let mut stream = socket.connect(server).await.unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
         assert!(!asks || lives(&mut stream).await, "number {n}");
         crowd.push(stream);
         if asks && crowd.len().is_multiple_of(TOGETHER) {

@@ -148,7 +148,7 @@ const ADDRESSES: u8 = 12;
 
 /// Webhooks that announce a mebibyte, send it but for its last two bytes, and wait. Nobody has signed them.
 async fn withheld(served: &Served, count: u8) -> Vec<TcpStream> {
-    let server: SocketAddr = served.url("").trim_start_matches("http://").parse().unwrap();
+    let address: SocketAddr = served.url("").trim_start_matches("http://").parse().unwrap();
     let header = signed("another");
     let head = format!(
         "POST /webhooks/stripe/default HTTP/1.1\r\nhost: gateway\r\nstripe-signature: {header}\r\n\
@@ -160,7 +160,7 @@ async fn withheld(served: &Served, count: u8) -> Vec<TcpStream> {
         let socket = TcpSocket::new_v4().unwrap();
         let own = Ipv4Addr::new(127, 0, 0, 2 + number % ADDRESSES);
         socket.bind(SocketAddr::new(IpAddr::V4(own), 0)).unwrap();
-        let mut stream = socket.connect(server).await.unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
         // Whoever is refused may be cut off in the middle.
         let _sent = stream.write_all(&body).await;

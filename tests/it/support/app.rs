@@ -192,8 +192,8 @@ impl TestApp {
             store.close().await.unwrap();
             store = Store::open(&url, &pools).await.unwrap();
         }
-        let stats = RequestStats::default();
-        let connections = stats.connections.clone();
+        let counted = RequestStats::default();
+        let connections = counted.connections.clone();
         let state = AppState {
             schema: billing_gateway::graphql::schema(),
             store: store.clone(),
@@ -206,8 +206,8 @@ impl TestApp {
             explorer: ExplorerMode::Fallback,
             explorer_config: demo.explorer_config("/graphql"),
             debug_for_everyone: true,
-            room: Room::new(&transport, &stats.room),
-            stats,
+            room: Room::new(&transport, &counted.room),
+            stats: counted,
             transport: transport.clone(),
             limits,
             rates,

@@ -35,7 +35,7 @@ impl Plain {
     }
 
     /// As `?` makes an error of a driver's.
-    async fn stored(&self) -> async_graphql::Result<i32> {
+    fn stored(&self) -> async_graphql::Result<i32> {
         Err(DbErr::Custom("no such column: secret_column".to_owned()))?;
         Ok(1)
     }
@@ -55,7 +55,7 @@ fn message(answer: &Value) -> &str {
 
 #[tokio::test]
 async fn without_costs_of_our_own_operations_that_do_not_run_are_counted() {
-    let aliases: String = (0..10).map(|n| format!("a{n}: number ")).collect();
+    let aliases = (0..10).map(|n| format!("a{n}: number ")).collect::<Vec<_>>().concat();
     let of =
         |chosen: &str| Request::new(format!("query A {{ number }} query B {{ {aliases} }}")).operation_name(chosen);
     assert_eq!(message(&execute(plain().limit_complexity(5), of("A")).await), "Query is too complex.");

@@ -239,8 +239,10 @@ async fn iii_an_answer_of_more_than_ten_mebibytes_is_not_sent() {
     let line = api.selection("LineItem", 1, &own);
     let lines = format!("fragment L on Invoice {{ lineItems(first: 1000) {line} }}");
     let many = |count: usize| {
-        let roots: String =
-            (0..count).map(|n| format!("a{n}: invoice(id: \"{}\") {{ ...L }} ", app.invoice("whale"))).collect();
+        let roots: String = (0..count)
+            .map(|n| format!("a{n}: invoice(id: \"{}\") {{ ...L }} ", app.invoice("whale")))
+            .collect::<Vec<_>>()
+            .concat();
         format!("{{ {roots} }} {lines}")
     };
     let ask = async |count: usize| {
