@@ -117,7 +117,7 @@ async fn a_long_list_is_read_to_its_end_or_to_its_day_and_a_second_run_goes_on()
     assert_eq!(none, Summary::default());
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_says_what_it_took_and_lists_how_it_came() {
     let world = Upstream::new(Hooks::on(Engine::Sqlite).await, &["one"], [at_stripe("one")]).await;
     world.fake.change("in_one", &PAY_ALL).unwrap();

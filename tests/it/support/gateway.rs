@@ -92,9 +92,10 @@ impl Gateway {
         }
     }
 
-    /// The texts of all statements since the last call.
+    /// The texts of all statements since the last call, but for those that only say whose rows are asked for.
     pub(crate) fn statement_texts(&self) -> Vec<String> {
-        std::mem::take(&mut self.texts.lock().unwrap())
+        let texts = std::mem::take(&mut *self.texts.lock().unwrap());
+        texts.into_iter().filter(|text| !text.starts_with("SELECT set_config(")).collect()
     }
 }
 
