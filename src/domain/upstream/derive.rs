@@ -295,14 +295,14 @@ impl<'a> Refunded<'a> {
     }
 
     /// What the charge says beyond the refunds that are known. It counts those that are under way, and those that
-    /// failed afterwards.
+    /// failed afterwards: what it says in the second of a failure says it too.
     fn unexplained(&self, paid: &payment::Model, gone: i64) -> i64 {
         let Some(charge) = self.charge else { return 0 };
         let in_all = charge.charge.amount_refunded.0.min(paid.amount_paid.0);
         let elsewhere = self.named.iter().filter(|(_, fact)| match fact.refund.state {
             RefundState::Pending => true,
             RefundState::Succeeded => false,
-            RefundState::Canceled | RefundState::Failed => fact.at >= charge.at,
+            RefundState::Canceled | RefundState::Failed => fact.at > charge.at,
         });
         let elsewhere = elsewhere.fold(0_i64, |sum, (_, fact)| sum.saturating_add(fact.refund.amount.0));
         in_all.saturating_sub(gone).saturating_sub(elsewhere).max(0)

@@ -387,6 +387,15 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// One that failed, beside one that has no name: the charge tells of the failure in the same second as the refund.
+#[test]
+fn a_refund_that_failed_is_taken_off_once_beside_one_without_a_name() {
+    let refund = || (0, Step::Refund(1));
+    let life = life(0, &[(0, Step::Pay(508)), refund(), refund(), refund(), (0, Step::RefundFails)]);
+    let (ended, _) = after(&own(InvoiceStatus::Open), &life.heard);
+    assert_eq!((ended.invoice.amount_refunded, life.refunded()), (Minor(2), 2));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
