@@ -92,7 +92,7 @@ fn join(whole: &mut Value, part: &Value) {
             part.iter().for_each(|(name, value)| join(whole.entry(name).or_insert(Value::Null), value));
         }
         (Value::Array(whole), Value::Array(part)) => {
-            whole.iter_mut().zip(part).for_each(|(whole, part)| join(whole, part))
+            whole.iter_mut().zip(part).for_each(|(whole, part)| join(whole, part));
         }
         (whole, part) => *whole = part.clone(),
     }
