@@ -107,7 +107,7 @@ async fn row_security(command: RowSecurityCommand, config: &StoreConfig) -> Resu
     }
     match found.gap() {
         None => output::line(format_args!("The database holds {} to it.", found.role)),
-        Some(gap) => output::line(format_args!("The database holds nobody to it: {gap}.")),
+        Some(gap) => output::line(format_args!("The database does not hold this program to it: {gap}.")),
     }
     Ok(())
 }

@@ -73,6 +73,9 @@ impl RowSecurity {
         if self.tables.is_empty() {
             return Some("no table has a tenant: the migrations are missing".to_owned());
         }
+        if open.len() == self.tables.len() {
+            return Some("it is off".to_owned());
+        }
         if !open.is_empty() {
             return Some(format!("it is off for {}", open.join(", ")));
         }

@@ -1,7 +1,7 @@
 //! Settings: flags, then environment, then the TOML file, then defaults. The only folder that reads the environment.
 //!
-//! Each area has a file, and each setting one place in it: its name, default, bounds and help ([`setting`]). All are
-//! taken as text first ([`sources`]) and then checked ([`check`]), so that all faults are listed at once and each is
+//! Each area has a file, and each setting one place in it: its name, default, bounds and help (`setting.rs`). All are
+//! taken as text first (`sources.rs`) and then checked (`check.rs`), so that all faults are listed at once and each is
 //! named the way it can be mended. A setting that is empty counts as absent. What `config print` prints is such a file,
 //! but for the secrets.
 
