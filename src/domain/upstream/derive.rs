@@ -295,14 +295,18 @@ impl<'a> Refunded<'a> {
     }
 
     /// What the charge says beyond the refunds that are known. It counts those that are under way, and those that
-    /// failed afterwards: what it says in the second of a failure says it too.
+    /// failed afterwards. In the second of a failure it says the failure too, unless the refund is of that second as well:
+    /// then what counts is the greater of what it said, which is from before.
     fn unexplained(&self, paid: &payment::Model, gone: i64) -> i64 {
         let Some(charge) = self.charge else { return 0 };
         let in_all = charge.charge.amount_refunded.0.min(paid.amount_paid.0);
         let elsewhere = self.named.iter().filter(|(_, fact)| match fact.refund.state {
             RefundState::Pending => true,
             RefundState::Succeeded => false,
-            RefundState::Canceled | RefundState::Failed => fact.at > charge.at,
+            RefundState::Canceled | RefundState::Failed => {
+                let made_then = fact.refund.made_at.is_none_or(|made| made >= charge.at);
+                fact.at > charge.at || (fact.at == charge.at && made_then)
+            }
         });
         let elsewhere = elsewhere.fold(0_i64, |sum, (_, fact)| sum.saturating_add(fact.refund.amount.0));
         in_all.saturating_sub(gone).saturating_sub(elsewhere).max(0)
